@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded reading and writing of octets. The error is sticky: no caller needs to test each step, and
- * no step touches memory outside of what it was given.
+ * Bounded reading and writing of octets. The error is sticky: no caller needs to test each step,
+ * and no step touches memory outside of what it was given.
  */
 #include "base/wire.h"
 

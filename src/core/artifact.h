@@ -16,15 +16,16 @@ enum artifact_kind {
 /* What a judgement says to a person: why an artifact was refused. */
 #define ARTIFACT_REASON_MAX 384
 
-/* Takes over `data` (of malloc, `len` octets) in every case: it is freed on refusal. Demands an EFI image
- * for `machine`, of at most `limit_bytes`, signed under `db`. NULL: refused, `ret_reason` says why in one sentence:
- * "truncated: …", "signed by "CN=…" (sha256 …), which is not the db certificate "CN=…" (sha256 …)". */
+/* Takes over `data` (of malloc, `len` octets) in every case: it is freed on refusal. Demands an EFI
+ * image for `machine`, of at most `limit_bytes`, signed under `db`. NULL: refused, `ret_reason`
+ * says why in one sentence: "truncated: …", "signed by "CN=…" (sha256 …), which is not the db
+ * certificate "CN=…" (sha256 …)". */
 struct artifact *artifact_new_signed_image(uint8_t *data, size_t len, size_t limit_bytes,
 	uint16_t machine, const struct db_cert *db, char ret_reason[ARTIFACT_REASON_MAX]);
 
 /* A script: text that opens with "#!ipxe". Ownership and refusal as above. */
-struct artifact *artifact_new_script(uint8_t *data, size_t len,
-	char ret_reason[ARTIFACT_REASON_MAX]);
+struct artifact *artifact_new_script(
+	uint8_t *data, size_t len, char ret_reason[ARTIFACT_REASON_MAX]);
 
 struct artifact *artifact_ref(struct artifact *artifact);
 void artifact_unref(struct artifact *artifact);
@@ -32,6 +33,7 @@ CLEANUP_DEFINE(struct artifact *, artifact_unref)
 
 struct bytes artifact_bytes(const struct artifact *artifact);
 enum artifact_kind artifact_kind(const struct artifact *artifact);
-uint16_t artifact_machine(const struct artifact *artifact); /* 0 for a script */
+uint16_t artifact_machine(const struct artifact *artifact);	 /* 0 for a script */
 const uint8_t *artifact_sha256(const struct artifact *artifact); /* 32 octets of the whole file */
-const struct cert_identity *artifact_signer(const struct artifact *artifact); /* NULL for a script */
+const struct cert_identity *artifact_signer(
+	const struct artifact *artifact); /* NULL for a script */

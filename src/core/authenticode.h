@@ -33,9 +33,10 @@ enum authenticode_status {
 	AUTHENTICODE_NO_MEMORY,
 };
 
-/* Any one good signature suffices; else the status is that of the most telling one. `ret_signer` (may
- * be NULL) is filled with the signer's certificate where one could be read: subject "" otherwise. */
-enum authenticode_status authenticode_verify(const struct pe_image *image,
-	const struct db_cert *db, struct cert_identity *ret_signer);
+/* Any one good signature suffices; else the status is that of the most telling one. `ret_signer`
+ * (may be NULL) is filled with the signer's certificate where one could be read: subject ""
+ * otherwise. */
+enum authenticode_status authenticode_verify(
+	const struct pe_image *image, const struct db_cert *db, struct cert_identity *ret_signer);
 
 const char *authenticode_status_text(enum authenticode_status status);

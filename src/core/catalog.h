@@ -12,8 +12,8 @@ struct catalog;
 struct catalog *catalog_new(void);
 void catalog_free(struct catalog *catalog);
 
-/* From now on `name` means `artifact` (a reference is taken), or nothing (NULL). Transfers in flight
- * keep what they have. -ENOMEM, -ENAMETOOLONG. */
+/* From now on `name` means `artifact` (a reference is taken), or nothing (NULL). Transfers in
+ * flight keep what they have. -ENOMEM, -ENAMETOOLONG. */
 int catalog_publish(struct catalog *catalog, const char *name, struct artifact *artifact);
 
 /* A new reference, or NULL. The name is taken as clients spell it: '\' for '/', leading slashes,

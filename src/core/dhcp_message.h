@@ -53,14 +53,14 @@ enum dhcp_option {
 
 enum dhcp_status {
 	DHCP_OK,
-	DHCP_SHORT,	    /* fewer than header and cookie */
-	DHCP_LONG,	    /* over 1500 octets: truncated on receipt or a jumbo nobody sends */
-	DHCP_BAD_OP,	    /* neither BOOTREQUEST nor BOOTREPLY */
+	DHCP_SHORT,  /* fewer than header and cookie */
+	DHCP_LONG,   /* over 1500 octets: truncated on receipt or a jumbo nobody sends */
+	DHCP_BAD_OP, /* neither BOOTREQUEST nor BOOTREPLY */
 	DHCP_BAD_COOKIE,
-	DHCP_BAD_HARDWARE,  /* not Ethernet with a six octet unicast address */
-	DHCP_BAD_HOPS,	    /* over 16 */
-	DHCP_BAD_OPTION,    /* an option runs past its area */
-	DHCP_BAD_TYPE,	    /* option 53 absent, not one octet, or out of 1..8 */
+	DHCP_BAD_HARDWARE, /* not Ethernet with a six octet unicast address */
+	DHCP_BAD_HOPS,	   /* over 16 */
+	DHCP_BAD_OPTION,   /* an option runs past its area */
+	DHCP_BAD_TYPE,	   /* option 53 absent, not one octet, or out of 1..8 */
 };
 
 /* A parsed message. Views point into the datagram, which must outlive it. */
@@ -89,8 +89,8 @@ const char *dhcp_status_name(enum dhcp_status status);
 /* "DISCOVER", … */
 const char *dhcp_type_name(enum dhcp_type type);
 
-/* Writes header (from `message`'s fixed fields, with `file` and `sname` padded by zeroes), cookie and
- * option 53. More options follow through dhcp_write_option, then dhcp_write_end, which pads to
+/* Writes header (from `message`'s fixed fields, with `file` and `sname` padded by zeroes), cookie
+ * and option 53. More options follow through dhcp_write_option, then dhcp_write_end, which pads to
  * DHCP_MIN_LEN. The writer's sticky error says whether all of it fitted. */
 void dhcp_write_header(struct wire_writer *writer, const struct dhcp_message *message);
 void dhcp_write_option(struct wire_writer *writer, enum dhcp_option code, struct bytes value);

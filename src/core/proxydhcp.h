@@ -19,10 +19,10 @@ enum proxydhcp_uefi_form {
 
 struct proxydhcp_policy {
 	enum proxydhcp_uefi_form uefi_form;
-	const char *boot_file;	/* for UEFI clients of `machine`, at most 127 octets; NULL: nothing
-				 * verified to serve yet */
-	uint16_t machine;	/* PE/COFF machine of the boot file */
-	bool answer_ipxe;	/* whether an iPXE gets a boot file too */
+	const char *boot_file; /* for UEFI clients of `machine`, at most 127 octets; NULL: nothing
+				* verified to serve yet */
+	uint16_t machine;      /* PE/COFF machine of the boot file */
+	bool answer_ipxe;      /* whether an iPXE gets a boot file too */
 };
 
 enum proxydhcp_verdict {

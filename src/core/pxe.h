@@ -21,7 +21,7 @@ struct pxe_arch {
 	const char *name;
 };
 
-const struct pxe_arch *pxe_arch_by_value(uint16_t value); /* NULL: unknown to IANA */
+const struct pxe_arch *pxe_arch_by_value(uint16_t value);  /* NULL: unknown to IANA */
 const struct pxe_arch *pxe_arch_by_name(const char *name); /* NULL: no such name */
 
 /* What a client says of itself. */
@@ -37,7 +37,8 @@ struct pxe_client {
 	uint16_t boot_server_layer;
 };
 
-/* False: option 60 is no PXEClient or HTTPClient, or asks for BIS security: silence is the answer. */
+/* False: option 60 is no PXEClient or HTTPClient, or asks for BIS security: silence is the answer.
+ */
 bool pxe_client_parse(const struct dhcp_message *message, struct pxe_client *ret_client);
 
 /* The text form of SMBIOS, the first three fields byte-swapped: as dmidecode and orchestrators show

@@ -50,7 +50,8 @@ struct tftp_option_value {
 
 struct tftp_request {
 	struct bytes name;
-	struct tftp_option_value options[TFTP_OPTION_COUNT]; /* in the order asked, each at most once */
+	struct tftp_option_value
+		options[TFTP_OPTION_COUNT]; /* in the order asked, each at most once */
 	size_t n_options;
 };
 
@@ -73,19 +74,19 @@ struct tftp_packet {
 
 enum tftp_status {
 	TFTP_OK,
-	TFTP_DROP,	   /* too short or not addressed by an answer: silence */
-	TFTP_BAD_OPCODE,   /* ERROR 4 */
-	TFTP_BAD_REQUEST,  /* name or mode missing or unterminated: ERROR 4 */
-	TFTP_BAD_NAME,	   /* empty: ERROR 1 */
-	TFTP_BAD_MODE,	   /* not octet: ERROR 4 */
+	TFTP_DROP,	  /* too short or not addressed by an answer: silence */
+	TFTP_BAD_OPCODE,  /* ERROR 4 */
+	TFTP_BAD_REQUEST, /* name or mode missing or unterminated: ERROR 4 */
+	TFTP_BAD_NAME,	  /* empty: ERROR 1 */
+	TFTP_BAD_MODE,	  /* not octet: ERROR 4 */
 };
 
 enum tftp_status tftp_packet_parse(struct bytes datagram, struct tftp_packet *ret_packet);
 
 /* Each writes one packet into buffer and returns its length; 0: it does not fit. */
 size_t tftp_write_rrq(uint8_t *buffer, size_t size, const struct tftp_request *request);
-size_t tftp_write_oack(uint8_t *buffer, size_t size, const struct tftp_option_value *options,
-	size_t n_options);
+size_t tftp_write_oack(
+	uint8_t *buffer, size_t size, const struct tftp_option_value *options, size_t n_options);
 size_t tftp_write_ack(uint8_t *buffer, size_t size, uint16_t block);
 size_t tftp_write_error(uint8_t *buffer, size_t size, enum tftp_error code, const char *message);
 size_t tftp_write_data_header(uint8_t *buffer, size_t size, uint16_t block);

@@ -7,13 +7,13 @@
  * the file as octets that outlive it; no socket, no clock. */
 
 struct tftp_limits {
-	size_t blksize_max;    /* of the path: MTU - 32, and the operator's cap */
-	uint16_t window_max;   /* blocks */
-	uint32_t rto_first_ms; /* 1000; the timeout option replaces it */
-	uint32_t rto_max_ms;   /* 4000 */
-	unsigned sends_max;    /* of one window: 6 */
+	size_t blksize_max;	     /* of the path: MTU - 32, and the operator's cap */
+	uint16_t window_max;	     /* blocks */
+	uint32_t rto_first_ms;	     /* 1000; the timeout option replaces it */
+	uint32_t rto_max_ms;	     /* 4000 */
+	unsigned sends_max;	     /* of one window: 6 */
 	unsigned sends_unproven_max; /* before the first ACK proves the path: 3 */
-	uint32_t stall_max_ms; /* without progress: 30000 */
+	uint32_t stall_max_ms;	     /* without progress: 30000 */
 };
 
 enum tftp_state {
@@ -24,7 +24,7 @@ enum tftp_state {
 	TFTP_PROBED,	  /* the client asked the size and left: EDK2, some ROMs */
 	TFTP_ABORTED,	  /* the client sent an ERROR */
 	TFTP_TIMED_OUT,
-	TFTP_PROTOCOL,	  /* the client broke the protocol; an ERROR was sent */
+	TFTP_PROTOCOL, /* the client broke the protocol; an ERROR was sent */
 };
 
 struct tftp_transfer {
@@ -42,7 +42,8 @@ struct tftp_output {
 	struct bytes payload;
 };
 
-/* Sets up a transfer of `file` as `request` asks within `limits`. Views into the request are copied. */
+/* Sets up a transfer of `file` as `request` asks within `limits`. Views into the request are
+ * copied. */
 void tftp_transfer_start(struct tftp_transfer *transfer, const struct tftp_limits *limits,
 	const struct tftp_request *request, struct bytes file, uint64_t now_ms);
 

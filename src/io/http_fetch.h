@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/cleanup.h"
+
+#include <stdatomic.h>
+
+/* One HTTPS GET through libcurl; blocks, so it belongs on the worker thread. */
+
+#define HTTP_VALIDATOR_MAX 256
+#define HTTP_ERROR_MAX	   384
+
+/* What a later conditional request repeats; "" where the server gave none. */
+struct http_validators {
+	char etag[HTTP_VALIDATOR_MAX];
+	char last_modified[HTTP_VALIDATOR_MAX];
+};
+
+struct http_request {
+	const char *url;	  /* https only */
+	struct bytes ca_pem;	  /* trusted instead of the system store; absent: the store */
+	const char *bearer_token; /* NULL: none */
+	const struct http_validators *validators; /* NULL: unconditional */
+	size_t limit_bytes;			  /* a larger body is an error */
+	unsigned timeout_s;			  /* of the whole exchange */
+	const atomic_bool *cancelled;		  /* ends the exchange early; NULL: never */
+};
+
+enum http_outcome {
+	HTTP_FETCHED,
+	HTTP_NOT_MODIFIED,
+	HTTP_FAILED, /* `error` says why, in words for an operator */
+};
+
+struct http_response {
+	enum http_outcome outcome;
+	long status;   /* 0: no answer came */
+	uint8_t *body; /* of malloc; owned by the caller */
+	size_t body_len;
+	struct http_validators validators;
+	char error[HTTP_ERROR_MAX];
+};
+
+int http_fetch_global_init(void); /* once, before any thread */
+void http_fetch_global_fini(void);
+
+void http_fetch(const struct http_request *request, struct http_response *ret_response);
+void http_response_fini(struct http_response *response);

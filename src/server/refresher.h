@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/artifact.h"
+
+struct event_base;
+
+/* Keeps the signed iPXE fresh: fetches it from the orchestrator on the worker thread, verifies,
+ * stores and hands it to the loop. What fails is said, and tried again later; what was good stays.
+ */
+struct refresher;
+
+struct refresher_plan {
+	const char *url;	/* the base URL, ends in '/' */
+	const char *ca_file;	/* NULL: none */
+	const char *trust_url;	/* NULL: none */
+	const char *db_cert;	/* a file; NULL: keys/db.der below url */
+	const char *token_file; /* NULL: none */
+	const char *state_dir;
+	uint64_t interval_ms;
+};
+
+/* Runs on the loop whenever a new artifact has been verified (first the stored one, then fetched
+ * ones); it takes its own reference. */
+typedef void (*refresher_publish_fn)(void *context, struct artifact *artifact);
+
+/* A copy of the plan is kept. 0 or -errno. */
+int refresher_new(struct event_base *base, const struct refresher_plan *plan,
+	refresher_publish_fn publish, void *context, struct refresher **ret_refresher);
+void refresher_free(struct refresher *refresher); /* cancels a fetch in progress */
+
+/* Loads and re-verifies what the state directory holds, then fetches for the first time. */
+int refresher_start(struct refresher *refresher);
+
+/* Another plan after a reload: takes effect with the next fetch, which begins at once. -ENOMEM:
+ * unchanged. */
+int refresher_set_plan(struct refresher *refresher, const struct refresher_plan *plan);
+
+/* In plain words, for STATUS=: "orchestrator unreachable: …, next try in 30 s". Never NULL. */
+const char *refresher_status(const struct refresher *refresher);
