@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-/* Waits that double from `first_ms` to `max_ms`, each spread by up to a quarter so that a thousand
- * sites do not return at one instant. */
+/* Waits that double from `first_ms` to `max_ms`, each shortened by up to a quarter so that a
+ * thousand sites do not return at one instant. */
 struct backoff {
 	uint64_t first_ms;
 	uint64_t max_ms;
@@ -16,5 +16,5 @@ uint64_t backoff_next_ms(struct backoff *backoff, uint32_t random);
 
 void backoff_reset(struct backoff *backoff);
 
-/* `interval_ms` spread the same way: for what is repeated after success. */
+/* `interval_ms` shortened the same way: for what is repeated after success. */
 uint64_t backoff_spread_ms(uint64_t interval_ms, uint32_t random);
