@@ -33,8 +33,7 @@ struct address {
 };
 
 struct iface_table {
-	char *patterns;
-	struct in_addr override;
+	struct iface_policy policy;
 	struct link links[IFACE_LINKS_MAX]; /* in order of their index */
 	size_t n_links;
 	struct address addresses[IFACE_ADDRESSES_MAX]; /* in order of arrival */
@@ -150,33 +149,21 @@ struct iface_table *iface_table_new(const struct iface_policy *policy)
 {
 	struct iface_table *table = calloc(1, sizeof(*table));
 
-	if (table && iface_table_set_policy(table, policy) < 0) {
-		free(table);
-		return NULL;
-	}
+	if (table)
+		iface_table_set_policy(table, policy);
 	return table;
 }
 
 void iface_table_free(struct iface_table *table)
 {
-	if (!table)
-		return;
-	free(table->patterns);
 	free(table);
 }
 
-int iface_table_set_policy(struct iface_table *table, const struct iface_policy *policy)
+void iface_table_set_policy(struct iface_table *table, const struct iface_policy *policy)
 {
-	char *patterns = strdup(policy->patterns);
-
-	if (!patterns)
-		return -ENOMEM;
-	free(table->patterns);
-	table->patterns = patterns;
-	table->override = policy->address;
+	table->policy = *policy;
 	for (size_t i = 0; i < table->n_links; i++)
-		table->links[i].matched = patterns_match(patterns, &table->links[i]);
-	return 0;
+		table->links[i].matched = patterns_match(policy->patterns, &table->links[i]);
 }
 
 static const struct link *find_link(const struct iface_table *table, int index)
@@ -213,7 +200,7 @@ static bool served(const struct iface_table *table, const struct link *link)
 	const unsigned ready = IFF_UP | IFF_RUNNING;
 
 	return link && link->matched && (link->flags & ready) == ready
-	       && (table->override.s_addr != INADDR_ANY || first_address(table, link->index));
+	       && (table->policy.address.s_addr != INADDR_ANY || first_address(table, link->index));
 }
 
 /* --- changes --- */
@@ -270,7 +257,7 @@ static int apply_link(struct iface_table *table, const struct iface_change *chan
 	link->name[sizeof(link->name) - 1] = '\0';
 	link->flags = change->flags;
 	link->mtu = change->mtu;
-	link->matched = patterns_match(table->patterns, link);
+	link->matched = patterns_match(table->policy.patterns, link);
 	link->seen = true;
 	return served(table, link) != was_served || (was_served && renamed);
 }
@@ -397,8 +384,8 @@ static struct in_addr own_address(const struct iface_table *table, const struct 
 {
 	const struct address *best = NULL;
 
-	if (table->override.s_addr != INADDR_ANY)
-		return table->override;
+	if (table->policy.address.s_addr != INADDR_ANY)
+		return table->policy.address;
 	for (size_t i = 0; i < table->n_addresses; i++) {
 		const struct address *a = &table->addresses[i];
 
@@ -458,7 +445,7 @@ bool iface_table_owns(const struct iface_table *table, struct in_addr address)
 {
 	if (address.s_addr == INADDR_ANY)
 		return false;
-	if (address.s_addr == table->override.s_addr)
+	if (address.s_addr == table->policy.address.s_addr)
 		return true;
 	for (size_t i = 0; i < table->n_addresses; i++)
 		if (table->addresses[i].address.s_addr == address.s_addr)

@@ -48,7 +48,7 @@ struct iface {
 	bool over_loopback;	/* the datagram never left this host */
 };
 
-/* Copies the policy. NULL: out of memory. */
+/* The policy's strings are borrowed until it is replaced. NULL: out of memory. */
 struct iface_table *iface_table_new(const struct iface_policy *policy);
 void iface_table_free(struct iface_table *table);
 CLEANUP_DEFINE(struct iface_table *, iface_table_free)
@@ -56,8 +56,8 @@ CLEANUP_DEFINE(struct iface_table *, iface_table_free)
 /* Ill-formed patterns: false, and `ret_reason` in plain words. */
 bool iface_policy_valid(const char *patterns, const char **ret_reason);
 
-/* Another policy for the same links: after a reload. -ENOMEM: unchanged. */
-int iface_table_set_policy(struct iface_table *table, const struct iface_policy *policy);
+/* Another policy for the same links: after a reload. */
+void iface_table_set_policy(struct iface_table *table, const struct iface_policy *policy);
 
 /* Takes in one change. Returns 1 when the set of served interfaces, a name or an address of one
  * changed, 0 when not, -ENOSPC when the link or address is one too many and was left out. An
