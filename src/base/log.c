@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line per call to standard error. Hides where the lines go and how systemd learns their
- * level; the level threshold is the process's only mutable global.
+ * One line per call to standard error or syslog. Hides where the lines go and how systemd learns
+ * their level; the threshold and the way are the process's only mutable globals.
  */
 #include "base/log.h"
 
@@ -11,6 +11,13 @@
 #include <unistd.h>
 
 static int log_level = LOG_INFO;
+static bool log_syslog;
+
+void log_to_syslog(const char *name)
+{
+	openlog(name, LOG_PID, LOG_DAEMON);
+	log_syslog = true;
+}
 
 void log_set_level(int level)
 {
@@ -31,6 +38,12 @@ void log_line(int level, const char *format, ...)
 
 	if (!log_enabled(level))
 		return;
+	if (log_syslog) {
+		va_start(args, format);
+		vsyslog(level, format, args);
+		va_end(args);
+		return;
+	}
 	if (getenv("JOURNAL_STREAM"))
 		len = snprintf(line, room, "<%d>", level);
 	va_start(args, format);
