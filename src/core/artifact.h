@@ -14,16 +14,18 @@ enum artifact_kind {
 };
 
 /* What a judgement says to a person: why an artifact was refused. */
-#define ARTIFACT_REASON_MAX 384
+#define ARTIFACT_REASON_MAX 512
+#define ARTIFACT_SCRIPT_MAX 65536 /* octets; chain.ipxe has some thousand */
 
 /* Takes over `data` (of malloc, `len` octets) in every case: it is freed on refusal. Demands an EFI
  * image for `machine`, of at most `limit_bytes`, signed under `db`. NULL: refused, `ret_reason`
- * says why in one sentence: "truncated: …", "signed by "CN=…" (sha256 …), which is not the db
- * certificate "CN=…" (sha256 …)". */
+ * says why in one sentence that follows "signed_ipxe.efi is": "truncated: …", "signed by "CN=…"
+ * (sha256 …), which is not the db certificate "CN=…" (sha256 …)". */
 struct artifact *artifact_new_signed_image(uint8_t *data, size_t len, size_t limit_bytes,
 	uint16_t machine, const struct db_cert *db, char ret_reason[ARTIFACT_REASON_MAX]);
 
-/* A script: text that opens with "#!ipxe". Ownership and refusal as above. */
+/* A script: text that opens with "#!ipxe", of at most ARTIFACT_SCRIPT_MAX octets. Ownership and
+ * refusal as above. */
 struct artifact *artifact_new_script(
 	uint8_t *data, size_t len, char ret_reason[ARTIFACT_REASON_MAX]);
 

@@ -7,13 +7,14 @@
  * never reaches a file system. */
 struct catalog;
 
-#define CATALOG_NAME_MAX 127
+#define CATALOG_NAME_MAX    127
+#define CATALOG_ENTRIES_MAX 16
 
 struct catalog *catalog_new(void);
 void catalog_free(struct catalog *catalog);
 
 /* From now on `name` means `artifact` (a reference is taken), or nothing (NULL). Transfers in
- * flight keep what they have. -ENOMEM, -ENAMETOOLONG. */
+ * flight keep what they have. -EINVAL: no name at all, -ENAMETOOLONG, -ENOSPC. */
 int catalog_publish(struct catalog *catalog, const char *name, struct artifact *artifact);
 
 /* A new reference, or NULL. The name is taken as clients spell it: '\' for '/', leading slashes,

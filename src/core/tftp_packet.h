@@ -11,6 +11,9 @@
 #define TFTP_BLKSIZE_MAX     65464
 #define TFTP_HEADER_LEN	     4
 
+/* RFC 2347 says 512; some loaders with long names go beyond. */
+#define TFTP_REQUEST_MAX 1024
+
 enum tftp_opcode {
 	TFTP_RRQ = 1,
 	TFTP_WRQ = 2,
@@ -40,8 +43,9 @@ enum tftp_option {
 	TFTP_OPTION_COUNT,
 };
 
-/* One accepted-as-well-formed option of a request or an OACK: the client's own spelling is kept,
- * because an OACK must repeat it (EDK2 compares "tsize" with case). */
+/* One known option with a decimal value of 1 to 10 digits; whether the value makes sense is for the
+ * transfer to say. The spelling is kept, because an OACK must repeat it (EDK2 compares "tsize" with
+ * case). */
 struct tftp_option_value {
 	enum tftp_option option;
 	struct bytes name; /* as spelled */
@@ -74,14 +78,22 @@ struct tftp_packet {
 
 enum tftp_status {
 	TFTP_OK,
-	TFTP_DROP,	  /* too short or not addressed by an answer: silence */
+	TFTP_DROP,	  /* under 4 octets: silence */
 	TFTP_BAD_OPCODE,  /* ERROR 4 */
-	TFTP_BAD_REQUEST, /* name or mode missing or unterminated: ERROR 4 */
+	TFTP_BAD_REQUEST, /* too long; name, mode or the end unterminated: ERROR 4 */
 	TFTP_BAD_NAME,	  /* empty: ERROR 1 */
 	TFTP_BAD_MODE,	  /* not octet: ERROR 4 */
 };
 
+/* Views in the packet point into the datagram. Options that are unknown, repeated or ill-formed are
+ * left out, as RFC 2347 has it; of a WRQ nothing but the opcode is told. */
 enum tftp_status tftp_packet_parse(struct bytes datagram, struct tftp_packet *ret_packet);
+
+/* The status in plain words, fit for an ERROR's message. */
+const char *tftp_status_text(enum tftp_status status);
+
+/* An option in lower case, as RFC 2348, 2349 and 7440 spell it. */
+struct tftp_option_value tftp_option_value(enum tftp_option option, uint64_t value);
 
 /* Each writes one packet into buffer and returns its length; 0: it does not fit. */
 size_t tftp_write_rrq(uint8_t *buffer, size_t size, const struct tftp_request *request);

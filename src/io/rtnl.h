@@ -9,13 +9,15 @@ struct rtnl;
 
 int rtnl_open(struct rtnl **ret_rtnl); /* 0 or -errno */
 void rtnl_close(struct rtnl *rtnl);
+CLEANUP_DEFINE(struct rtnl *, rtnl_close)
 
 /* To be watched for reading. */
 int rtnl_fd(const struct rtnl *rtnl);
 
-/* Reads all that is pending into the table, without blocking. Returns 1 when what is served
- * changed, 0 when not, -errno. */
+/* Reads what is pending into the table, without blocking; what is left after a bounded share is
+ * still readable. Returns 1 when what is served changed, 0 when not, -errno: the next call begins
+ * a full dump. What the table has no room for it tells itself: iface_table_overflowed. */
 int rtnl_update(struct rtnl *rtnl, struct iface_table *table);
 
-/* Blocks (at most a second or so) until the table holds a full dump. */
+/* Blocks (at most two seconds) until the table holds a full dump. 0, -ETIMEDOUT or -errno. */
 int rtnl_load(struct rtnl *rtnl, struct iface_table *table);

@@ -3,7 +3,9 @@
 
 /* Privilege: what is left of it after the sockets are bound. */
 
-/* When root: becomes `user` (its groups too) and keeps CAP_NET_BIND_SERVICE alone, in a bounding
- * set of nothing else. When not root: drops every other capability it happens to hold. Either way
- * sets no_new_privs. 0, -ENOENT: no such user, or -errno. */
+/* When root: becomes `user` (its groups too; root itself for a container that holds no more) and
+ * keeps CAP_NET_BIND_SERVICE alone, in a bounding set of nothing else. When not root: drops every
+ * other capability it happens to hold. Either way sets no_new_privs and makes the memory
+ * unreadable to others (no ptrace, no core). To be called before there is a second thread. 0,
+ * -ENOENT: no such user, -EPERM or another -errno: part of it failed, and the process must end. */
 int sandbox_drop_privileges(const char *user);

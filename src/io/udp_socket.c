@@ -138,10 +138,7 @@ static void read_pktinfo(struct msghdr *message, struct udp_datagram *datagram)
 
 int udp_socket_receive(int fd, void *buffer, size_t size, struct udp_datagram *ret_datagram)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(struct in_pktinfo))];
-		struct cmsghdr align;
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in_pktinfo))];
 	struct sockaddr_in source = {0};
 	struct iovec iov = {.iov_base = buffer, .iov_len = size};
 	struct msghdr message = {
@@ -149,7 +146,7 @@ int udp_socket_receive(int fd, void *buffer, size_t size, struct udp_datagram *r
 		.msg_namelen = sizeof(source),
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = &control,
+		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
 	ssize_t len;
@@ -171,10 +168,8 @@ int udp_socket_receive(int fd, void *buffer, size_t size, struct udp_datagram *r
 /* What the messages of one burst have in common: where to, from where, and the segment size. */
 struct envelope {
 	struct sockaddr_in peer;
-	union {
-		char space[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
-		struct cmsghdr align;
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in_pktinfo))
+					      + CMSG_SPACE(sizeof(uint16_t))];
 	size_t control_len;
 	bool addressed;
 };
@@ -182,7 +177,7 @@ struct envelope {
 static void envelope_add(
 	struct envelope *envelope, int level, int type, const void *data, size_t len)
 {
-	struct cmsghdr *c = (struct cmsghdr *)(envelope->control.space + envelope->control_len);
+	struct cmsghdr *c = (struct cmsghdr *)(envelope->control + envelope->control_len);
 
 	c->cmsg_level = level;
 	c->cmsg_type = type;
@@ -211,7 +206,7 @@ static struct msghdr envelope_message(struct envelope *envelope, struct iovec *i
 		.msg_namelen = envelope->addressed ? sizeof(envelope->peer) : 0,
 		.msg_iov = iov,
 		.msg_iovlen = n_iov,
-		.msg_control = envelope->control_len > 0 ? &envelope->control : NULL,
+		.msg_control = envelope->control_len > 0 ? envelope->control : NULL,
 		.msg_controllen = envelope->control_len,
 	};
 }

@@ -21,7 +21,7 @@ struct refresher_plan {
 };
 
 /* Runs on the loop whenever a new artifact has been verified (first the stored one, then fetched
- * ones); it takes its own reference. */
+ * ones); it takes its own reference. Also, with NULL, when only the status has changed. */
 typedef void (*refresher_publish_fn)(void *context, struct artifact *artifact);
 
 /* A copy of the plan is kept. 0 or -errno. */

@@ -8,3 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+/* Octets written as a literal with NULs inside, without the NUL that the compiler adds; wants
+ * base/bytes.h. */
+#define WIRE(literal) bytes_of(literal, sizeof(literal) - 1)
