@@ -9,7 +9,7 @@
 /* One HTTPS GET through libcurl; blocks, so it belongs on the worker thread. */
 
 #define HTTP_VALIDATOR_MAX 256
-#define HTTP_ERROR_MAX	   512
+#define HTTP_ERROR_MAX	   384
 
 /* What a later conditional request repeats; "" where the server gave none. */
 struct http_validators {
@@ -18,17 +18,17 @@ struct http_validators {
 };
 
 struct http_request {
-	const char *url;	  /* https only, as are the few redirects that are followed */
+	const char *url;	  /* https only */
 	struct bytes ca_pem;	  /* trusted instead of the system store; absent: the store */
-	const char *bearer_token; /* NULL: none. Sent to the host and port of `url`, no other */
+	const char *bearer_token; /* NULL: none */
 	const struct http_validators *validators; /* NULL: unconditional */
 	size_t limit_bytes;			  /* a larger body is an error */
-	unsigned timeout_s;			  /* of the whole exchange, redirects included */
-	const atomic_bool *cancelled;		  /* ends the exchange within a second or so */
+	unsigned timeout_s;			  /* of the whole exchange */
+	const atomic_bool *cancelled;		  /* ends the exchange early; NULL: never */
 };
 
 enum http_outcome {
-	HTTP_FETCHED, /* the whole body, never empty */
+	HTTP_FETCHED,
 	HTTP_NOT_MODIFIED,
 	HTTP_FAILED, /* `error` says why, in words for an operator */
 };
@@ -36,20 +36,14 @@ enum http_outcome {
 struct http_response {
 	enum http_outcome outcome;
 	long status;   /* 0: no answer came */
-	uint8_t *body; /* of malloc */
+	uint8_t *body; /* of malloc; owned by the caller */
 	size_t body_len;
 	struct http_validators validators;
-	unsigned retry_after_s;	  /* as the server asked; 0: it did not */
-	char *server_certificate; /* the leaf that the server presented, PEM; NULL: unknown */
 	char error[HTTP_ERROR_MAX];
 };
 
-/* Once, before any thread. 0 or -errno. */
-int http_fetch_global_init(void);
+int http_fetch_global_init(void); /* once, before any thread */
 void http_fetch_global_fini(void);
 
-/* Fills `ret_response` in every case; it is freed with http_response_fini. */
 void http_fetch(const struct http_request *request, struct http_response *ret_response);
-
-/* Also of one that is all zero. */
 void http_response_fini(struct http_response *response);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "tests/unit/unit.h"
+
 #include "core/dhcp_message.h"
 
 #include <stdio.h>
