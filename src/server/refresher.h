@@ -20,8 +20,9 @@ struct refresher_plan {
 	uint64_t interval_ms;
 };
 
-/* Runs on the loop whenever a new artifact has been verified (first the stored one, then fetched
- * ones); it takes its own reference. Also, with NULL, when only the status has changed. */
+/* Runs on the loop whenever what is to be served or the status has changed. `artifact` is what is
+ * to be served from now on, perhaps the same as before; it takes its own reference. NULL: nothing
+ * (yet, or no longer: another db certificate was pinned, under which the last good one fails). */
 typedef void (*refresher_publish_fn)(void *context, struct artifact *artifact);
 
 /* A copy of the plan is kept. 0 or -errno. */
@@ -35,6 +36,9 @@ int refresher_start(struct refresher *refresher);
 /* Another plan after a reload: takes effect with the next fetch, which begins at once. -ENOMEM:
  * unchanged. */
 int refresher_set_plan(struct refresher *refresher, const struct refresher_plan *plan);
+
+/* The network has changed: a next try that waits after a failure comes soon. */
+void refresher_hurry(struct refresher *refresher);
 
 /* In plain words, for STATUS=: "orchestrator unreachable: …, next try in 30 s". Never NULL. */
 const char *refresher_status(const struct refresher *refresher);
