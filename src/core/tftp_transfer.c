@@ -280,6 +280,11 @@ bool tftp_transfer_ended(const struct tftp_transfer *transfer)
 	return transfer->state > TFTP_SENDING;
 }
 
+bool tftp_transfer_proven(const struct tftp_transfer *transfer)
+{
+	return transfer->proven;
+}
+
 uint64_t tftp_transfer_acknowledged(const struct tftp_transfer *transfer)
 {
 	return min_u64(transfer->base * transfer->blksize, transfer->file.len);

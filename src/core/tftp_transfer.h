@@ -105,6 +105,9 @@ uint64_t tftp_transfer_deadline_ms(const struct tftp_transfer *transfer);
 
 bool tftp_transfer_ended(const struct tftp_transfer *transfer);
 
+/* The client has acknowledged something: it is where its packets say it is. */
+bool tftp_transfer_proven(const struct tftp_transfer *transfer);
+
 /* Octets of the file that the client has acknowledged. */
 uint64_t tftp_transfer_acknowledged(const struct tftp_transfer *transfer);
 
