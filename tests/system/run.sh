@@ -6,6 +6,7 @@
 # tests/system/NAME.log and shown when it fails. Exit status: 0 when none failed.
 set -u
 
+: "${srcdir:?}" "${builddir:?}"
 failed=0 passed=0 skipped=0
 mkdir -p "$builddir/tests/system"
 for test in "$@"; do
