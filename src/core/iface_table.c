@@ -379,13 +379,12 @@ static int rank(const struct address *own, struct in_addr local, struct in_addr 
 	return in_subnet(own, client) ? 2 + is_local : is_local;
 }
 
-static struct in_addr own_address(const struct iface_table *table, const struct link *link,
+/* 0: the link has none. */
+static struct in_addr best_address(const struct iface_table *table, const struct link *link,
 	struct in_addr local, struct in_addr client)
 {
 	const struct address *best = NULL;
 
-	if (table->policy.address.s_addr != INADDR_ANY)
-		return table->policy.address;
 	for (size_t i = 0; i < table->n_addresses; i++) {
 		const struct address *a = &table->addresses[i];
 
@@ -393,16 +392,32 @@ static struct in_addr own_address(const struct iface_table *table, const struct 
 			&& (!best || rank(a, local, client) > rank(best, local, client)))
 			best = a;
 	}
-	return best->address;
+	return best ? best->address : (struct in_addr){INADDR_ANY};
+}
+
+static bool has_address(
+	const struct iface_table *table, const struct link *link, struct in_addr address)
+{
+	for (size_t i = 0; i < table->n_addresses; i++)
+		if (table->addresses[i].index == link->index
+			&& table->addresses[i].address.s_addr == address.s_addr)
+			return true;
+	return false;
 }
 
 static struct iface describe(const struct iface_table *table, const struct link *link,
 	struct in_addr local, struct in_addr client)
 {
 	struct iface iface = {.index = link->index, .mtu = link->mtu};
+	struct in_addr told = table->policy.address;
 
 	memcpy(iface.name, link->name, sizeof(iface.name));
-	iface.address = own_address(table, link, local, client);
+	if (told.s_addr != INADDR_ANY && has_address(table, link, told)) {
+		iface.address = iface.source = told;
+		return iface;
+	}
+	iface.source = best_address(table, link, local, client);
+	iface.address = told.s_addr != INADDR_ANY ? told : iface.source;
 	return iface;
 }
 

@@ -20,7 +20,7 @@ struct iface_table;
  * means a loopback or point-to-point link; its full name does. */
 struct iface_policy {
 	const char *patterns;	/* "eth0 en* !enp3s0" */
-	struct in_addr address; /* ours on every served link; 0: what the table says */
+	struct in_addr address; /* what every client is told; 0: what the table says */
 };
 
 enum iface_change_kind {
@@ -44,7 +44,9 @@ struct iface {
 	int index;
 	char name[IF_NAMESIZE];
 	uint32_t mtu;
-	struct in_addr address; /* ours, towards this client */
+	struct in_addr address; /* ours, as this client is told */
+	struct in_addr source;	/* to send from: the same, unless the policy names one that is not
+				 * an address of the interface (it is translated on the way) */
 	bool over_loopback;	/* the datagram never left this host */
 };
 

@@ -316,13 +316,23 @@ static void test_the_policys_address_wins(void **state)
 {
 	struct iface_policy policy = {.patterns = "eth*", .address = ip("192.0.2.1")};
 	CLEANUP(iface_table_free_p) struct iface_table *table = iface_table_new(&policy);
+	struct iface iface;
 
 	(void)state;
 	assert_int_equal(link_is(table, 2, "eth0", UP), 1); /* served without one of its own */
-	assert_string_equal(seen(table, 2, "255.255.255.255", "0.0.0.0"), "192.0.2.1");
+	assert_true(iface_table_lookup(table, 2, ip("192.0.2.1"), ip("0.0.0.0"), &iface));
+	assert_int_equal(iface.address.s_addr, ip("192.0.2.1").s_addr);
+	assert_int_equal(iface.source.s_addr, 0);
+
 	address_is(table, 2, "10.0.0.1/24");
-	assert_string_equal(seen(table, 2, "10.0.0.1", "10.0.0.7"), "192.0.2.1");
+	assert_true(iface_table_lookup(table, 2, ip("10.0.0.1"), ip("10.0.0.7"), &iface));
+	assert_int_equal(iface.address.s_addr, ip("192.0.2.1").s_addr);
+	assert_int_equal(iface.source.s_addr, ip("10.0.0.1").s_addr);
 	assert_true(iface_table_on_link(table, 2, ip("10.0.0.7")));
+
+	address_is(table, 2, "192.0.2.1/32");
+	assert_true(iface_table_lookup(table, 2, ip("10.0.0.1"), ip("10.0.0.7"), &iface));
+	assert_int_equal(iface.source.s_addr, ip("192.0.2.1").s_addr);
 }
 
 static void test_another_policy_for_the_same_links(void **state)
