@@ -6,6 +6,7 @@
  */
 #include "core/dhcp_message.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAGIC_COOKIE	   0x63825363
@@ -184,6 +185,13 @@ const char *dhcp_type_name(enum dhcp_type type)
 	};
 
 	return type >= DHCP_DISCOVER && type <= DHCP_INFORM ? names[type] : "?";
+}
+
+const char *dhcp_hardware_format(const uint8_t address[6], char text[DHCP_HARDWARE_TEXT_MAX])
+{
+	snprintf(text, DHCP_HARDWARE_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", address[0],
+		address[1], address[2], address[3], address[4], address[5]);
+	return text;
 }
 
 bool dhcp_option_address(

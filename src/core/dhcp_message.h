@@ -93,6 +93,10 @@ const char *dhcp_status_name(enum dhcp_status status);
 /* "DISCOVER", … */
 const char *dhcp_type_name(enum dhcp_type type);
 
+/* "52:54:00:ea:29:a6". Returns `text`. */
+#define DHCP_HARDWARE_TEXT_MAX 18
+const char *dhcp_hardware_format(const uint8_t address[6], char text[DHCP_HARDWARE_TEXT_MAX]);
+
 /* An option's first IPv4 address; false: absent, or shorter than one. */
 bool dhcp_option_address(
 	const struct dhcp_message *message, enum dhcp_option code, struct in_addr *ret_address);

@@ -442,7 +442,9 @@ bool iface_table_lookup(const struct iface_table *table, int index, struct in_ad
 	if (!served(table, link))
 		return false;
 	*ret_iface = describe(table, link, local, client);
-	ret_iface->over_loopback = over_loopback;
+	/* For a datagram to one of our own addresses Linux reports the interface of that address
+	 * instead of the loopback. It lets none with our address as its source in from a wire. */
+	ret_iface->over_loopback = over_loopback || iface_table_owns(table, client);
 	return true;
 }
 

@@ -281,6 +281,9 @@ static void test_a_datagram_over_loopback(void **state)
 	assert_false(iface_table_lookup(table, 1, ip("127.0.0.1"), ip("127.0.0.1"), &iface));
 	assert_true(iface_table_lookup(table, 2, ip("10.0.0.1"), ip("10.0.0.7"), &iface));
 	assert_false(iface.over_loopback);
+	/* As Linux reports what a local process sends to our address. */
+	assert_true(iface_table_lookup(table, 2, ip("10.0.0.1"), ip("10.0.0.1"), &iface));
+	assert_true(iface.over_loopback);
 }
 
 static void test_loopback_itself_served_by_name(void **state)
