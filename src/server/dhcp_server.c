@@ -162,7 +162,7 @@ static void send_reply(struct dhcp_server *server, const struct dhcp_socket *soc
 	const struct dhcp_exchange *exchange, const struct proxydhcp_reply *reply)
 {
 	const struct udp_path path = {
-		.local = exchange->iface.address,
+		.local = exchange->iface.source,
 		.ifindex = exchange->iface.index,
 		.peer = reply->destination,
 	};
