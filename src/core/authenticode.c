@@ -244,7 +244,7 @@ static bool signature_read(struct bytes pkcs7, struct signature *signature)
 	signature->indirect = (SPC_INDIRECT_DATA *)ASN1_item_d2i(
 		NULL, &pos, (long)indirect.len, ASN1_ITEM_rptr(SPC_INDIRECT_DATA));
 	signature->content = without_header(indirect);
-	if (!signature->indirect || pos != indirect.data + indirect.len || !signature->content.data)
+	if (!signature->indirect || !signature->content.data)
 		return false;
 	X509_SIG_get0(signature->indirect->digest_info, &algorithm, &digest);
 	signature->digest_nid = algorithm_nid(algorithm);
@@ -387,7 +387,7 @@ const char *authenticode_status_text(enum authenticode_status status)
 	case AUTHENTICODE_DIGEST_MISMATCH:
 		return "changed after it was signed: its digest is not the signed one";
 	case AUTHENTICODE_BAD_SIGNATURE:
-		return "signed, but the signature itself is damaged";
+		return "signed, but the signature does not hold";
 	case AUTHENTICODE_UNTRUSTED:
 		return "signed by another key";
 	case AUTHENTICODE_NO_MEMORY:

@@ -179,6 +179,77 @@ static void test_certificate_length(void **state)
 	}
 }
 
+static void put16(uint8_t *p, uint16_t value)
+{
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
+}
+
+#define MACHINE_OFFSET	    0x44
+#define SECTIONS_OFFSET	    0x46
+#define OPTIONAL_LEN_OFFSET 0x54
+#define DIRECTORIES_OFFSET  0xc4 /* of their number, in a PE32+ */
+
+static void test_machine_and_format_belong_together(void **state)
+{
+	static const struct {
+		const char *name;
+		uint16_t machine;
+		enum pe_status status;
+	} cases[] = {
+		{"signed-ia32.efi", PE_MACHINE_ARM, PE_OK},
+		{"signed-ia32.efi", PE_MACHINE_X64, PE_BAD_HEADERS},
+		{"signed-ia32.efi", PE_MACHINE_ARM64, PE_BAD_HEADERS},
+		{"signed-ia32.efi", 0x5064, PE_OK}, /* RISC-V: not ours to judge */
+		{"signed.efi", PE_MACHINE_ARM64, PE_OK},
+		{"signed.efi", PE_MACHINE_I386, PE_BAD_HEADERS},
+		{"signed.efi", PE_MACHINE_ARM, PE_BAD_HEADERS},
+		{"signed.efi", 0x5064, PE_OK},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len;
+		CLEANUP_FREE uint8_t *data = read_image(cases[i].name, &len);
+		struct pe_image image;
+
+		put16(data + MACHINE_OFFSET, cases[i].machine);
+		assert_int_equal(pe_image_parse(bytes_of(data, len), &image), cases[i].status);
+	}
+}
+
+static void test_number_of_directories_is_bounded(void **state)
+{
+	size_t len;
+	CLEANUP_FREE uint8_t *data = read_image("unsigned.efi", &len);
+	struct pe_image image;
+
+	(void)state;
+	put16(data + SECTIONS_OFFSET, 0);
+	assert_int_equal(pe_image_parse(bytes_of(data, len), &image), PE_OK);
+	put16(data + OPTIONAL_LEN_OFFSET, 112 + 17 * 8);
+	put32(data + DIRECTORIES_OFFSET, 17);
+	assert_int_equal(pe_image_parse(bytes_of(data, len), &image), PE_BAD_HEADERS);
+}
+
+/* Headers with room for any number of empty sections. */
+static void test_number_of_sections_is_bounded(void **state)
+{
+	size_t len;
+	CLEANUP_FREE uint8_t *data = read_image("unsigned.efi", &len);
+	struct pe_image image;
+
+	(void)state;
+	data = realloc(data, 8192);
+	assert_non_null(data);
+	memset(data + 0x148, 0, 8192 - 0x148);
+	put32(data + 0x94, 8192); /* SizeOfHeaders */
+	put16(data + SECTIONS_OFFSET, PE_SECTIONS_MAX);
+	assert_int_equal(pe_image_parse(bytes_of(data, 8192), &image), PE_OK);
+	put16(data + SECTIONS_OFFSET, PE_SECTIONS_MAX + 1);
+	assert_int_equal(pe_image_parse(bytes_of(data, 8192), &image), PE_BAD_HEADERS);
+}
+
 /* Every prefix of a good image is refused, and no byte beyond it is looked at (the sanitizers
  * tell). */
 static void test_every_prefix_is_refused(void **state)
@@ -219,6 +290,9 @@ int main(void)
 		cmocka_unit_test(test_skips_other_certificates),
 		cmocka_unit_test(test_number_of_certificates_is_bounded),
 		cmocka_unit_test(test_certificate_length),
+		cmocka_unit_test(test_machine_and_format_belong_together),
+		cmocka_unit_test(test_number_of_directories_is_bounded),
+		cmocka_unit_test(test_number_of_sections_is_bounded),
 		cmocka_unit_test(test_every_prefix_is_refused),
 		cmocka_unit_test(test_names),
 	};
