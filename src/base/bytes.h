@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A borrowed view of octets; owns nothing, is passed by value. An absent value has data == NULL; an
@@ -39,4 +40,13 @@ static inline bool bytes_start_with(struct bytes b, const char *prefix)
 static inline bool bytes_contain(struct bytes b, const char *needle)
 {
 	return b.len > 0 && memmem(b.data, b.len, needle, strlen(needle)) != NULL;
+}
+
+/* Lower-case hexadecimal into `text`, which has room for 2 * b.len + 1. Returns `text`. */
+static inline const char *bytes_hex(struct bytes b, char *text)
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < b.len; i++)
+		snprintf(text + 2 * i, 3, "%02x", b.data[i]);
+	return text;
 }

@@ -70,13 +70,6 @@ static void refuse_layout(
 		refuse_with(reason, pe_status_text(status));
 }
 
-static const char *format_sha256(const uint8_t sha256[SHA256_LEN], char text[2 * SHA256_LEN + 1])
-{
-	for (size_t i = 0; i < SHA256_LEN; i++)
-		snprintf(text + 2 * i, 3, "%02x", sha256[i]);
-	return text;
-}
-
 static void refuse_signature(enum authenticode_status status, const struct cert_identity *signer,
 	const struct db_cert *db, char reason[ARTIFACT_REASON_MAX])
 {
@@ -90,8 +83,8 @@ static void refuse_signature(enum authenticode_status status, const struct cert_
 	db_cert_identity(db, &expected);
 	snprintf(reason, ARTIFACT_REASON_MAX,
 		"signed by \"%s\" (sha256 %s), which is not the db certificate \"%s\" (sha256 %s)",
-		signer->subject, format_sha256(signer->sha256, signer_sha256), expected.subject,
-		format_sha256(expected.sha256, db_sha256));
+		signer->subject, bytes_hex(bytes_of(signer->sha256, SHA256_LEN), signer_sha256),
+		expected.subject, bytes_hex(bytes_of(expected.sha256, SHA256_LEN), db_sha256));
 }
 
 static bool judge_image(struct bytes file, size_t limit_bytes, uint16_t machine,

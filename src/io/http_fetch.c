@@ -23,9 +23,10 @@
 #define RETRY_AFTER_MAX_S    86400
 #define CERTIFICATE_TEXT_MAX 128
 
-/* OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, as libcurl reports
- * them. */
+/* OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED, as libcurl reports them,
+ * and what it reports at most when the chain is good and the name is not. */
 enum verify_result {
+	VERIFY_CHAIN_IS_GOOD = 1,
 	VERIFY_NOT_YET_VALID = 9,
 	VERIFY_EXPIRED = 10,
 };
@@ -313,6 +314,16 @@ static bool append_headers(
 static void fail(struct exchange *exchange, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Names in a certificate are the server's words: what could forge a line of a log is taken out. */
+static void make_one_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+		else if (*text == '"')
+			*text = '\'';
+}
+
 static void fail(struct exchange *exchange, const char *format, ...)
 {
 	struct http_response *response = exchange->response;
@@ -323,6 +334,7 @@ static void fail(struct exchange *exchange, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(response->error, sizeof(response->error), format, arguments);
 	va_end(arguments);
+	make_one_line(response->error);
 }
 
 struct certificate_text {
@@ -391,7 +403,7 @@ static void fail_verification(struct exchange *exchange, const char *url)
 			"the certificate of %s is valid from %s to %s only: "
 			"is this machine's clock right?",
 			exchange->host, text.start, text.expiry);
-	else if (result == 0)
+	else if (result <= VERIFY_CHAIN_IS_GOOD)
 		fail(exchange, "the certificate that %s presents is not for that name but for '%s'",
 			exchange->host, text.subject);
 	else

@@ -30,7 +30,7 @@ struct http_request {
 enum http_outcome {
 	HTTP_FETCHED, /* the whole body, never empty */
 	HTTP_NOT_MODIFIED,
-	HTTP_FAILED, /* `error` says why, in words for an operator */
+	HTTP_FAILED, /* `error` says why, in words for an operator; one line without '"' */
 };
 
 struct http_response {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/artifact.h"
+#include "server/refresher_plan.h"
 
 struct event_base;
 
@@ -9,16 +10,6 @@ struct event_base;
  * stores and hands it to the loop. What fails is said, and tried again later; what was good stays.
  */
 struct refresher;
-
-struct refresher_plan {
-	const char *url;	/* the base URL, ends in '/' */
-	const char *ca_file;	/* NULL: none */
-	const char *trust_url;	/* NULL: none */
-	const char *db_cert;	/* a file; NULL: keys/db.der below url */
-	const char *token_file; /* NULL: none */
-	const char *state_dir;
-	uint64_t interval_ms;
-};
 
 /* Runs on the loop whenever what is to be served or the status has changed. `artifact` is what is
  * to be served from now on, perhaps the same as before; it takes its own reference. NULL: nothing
@@ -29,6 +20,7 @@ typedef void (*refresher_publish_fn)(void *context, struct artifact *artifact);
 int refresher_new(struct event_base *base, const struct refresher_plan *plan,
 	refresher_publish_fn publish, void *context, struct refresher **ret_refresher);
 void refresher_free(struct refresher *refresher); /* cancels a fetch in progress */
+CLEANUP_DEFINE(struct refresher *, refresher_free)
 
 /* Loads and re-verifies what the state directory holds, then fetches for the first time. */
 int refresher_start(struct refresher *refresher);
