@@ -8,9 +8,10 @@ set -u
 
 : "${srcdir:?}" "${builddir:?}"
 failed=0 passed=0 skipped=0
-mkdir -p "$builddir/tests/system"
+
 for test in "$@"; do
 	log=$builddir/${test%.sh}.log
+	mkdir -p "${log%/*}"
 	begin=$(date +%s)
 	timeout -k 10 "${SYSTEM_TEST_TIMEOUT:-300}" "$srcdir/$test" >"$log" 2>&1
 	status=$?
