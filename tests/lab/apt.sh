@@ -4,13 +4,21 @@
 # Debian packages that the lab unpacks for itself and does not install, also of other suites than the
 # machine's own: a private apt configuration in the cache, with the mirror that the machine uses.
 
-# The URI of the mirror from which this machine has its Debian.
+# The URI of the mirror from which this machine has its Debian; nothing before apt's first update.
+lab_apt_known_mirror() {
+	# shellcheck disable=SC2016  # apt's own variable, not the shell's
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+		'Label: Debian' 2>/dev/null | head -n 1
+}
+
 lab_apt_mirror() {
 	local uri
-	# shellcheck disable=SC2016  # apt's own variable, not the shell's
-	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-		'Label: Debian' 2>/dev/null | head -n 1)
-	[ -n "$uri" ] || lab_die "apt knows no Debian mirror here (try apt-get update)"
+	uri=$(lab_apt_known_mirror)
+	if [ -z "$uri" ]; then
+		apt-get -qq update >&2
+		uri=$(lab_apt_known_mirror)
+	fi
+	[ -n "$uri" ] || lab_die "apt knows no Debian mirror here"
 	echo "$uri"
 }
 

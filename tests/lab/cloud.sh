@@ -30,7 +30,7 @@ lab_cloud_conf() {
 		http {
 			default_type application/octet-stream;
 			log_format lab '\$msec \$remote_addr \$status \$body_bytes_sent \$ssl_protocol \$ssl_cipher \$request';
-			log_format report escape=none '\$msec \$remote_addr uuid=\$http_x_node_uuid mac=\$http_x_node_mac cmdline=\$http_x_node_cmdline';
+			log_format report escape=none '\$msec \$remote_addr uuid=\$http_x_node_uuid mac=\$http_x_node_mac secure-boot=\$http_x_node_secure_boot cmdline=\$http_x_node_cmdline';
 			access_log $LAB_RUN/access.log lab;
 			client_body_temp_path $LAB_RUN/nginx-tmp;
 			proxy_temp_path $LAB_RUN/nginx-tmp;

@@ -37,19 +37,18 @@ lab_key() {
 # lab_cached DIRECTORY COMMAND...: makes DIRECTORY with COMMAND (which gets an empty directory as its
 # last argument) unless it is there; a command that fails or is interrupted leaves nothing behind.
 lab_cached() {
-	local ret_dir=$1 half
+	local ret_dir=$1
 	shift
 	[ -d "$ret_dir" ] && return 0
 	mkdir -p "$(dirname "$ret_dir")"
-	half=$(mktemp -d "$ret_dir.XXXXXX")
-	if ! "$@" "$half"; then
-		rm -rf "$half"
-		return 1
-	fi
-	chmod 755 "$half"
-	# Another run may have been faster: then its result is as good as ours.
-	mv -T "$half" "$ret_dir" 2>/dev/null || rm -rf "$half"
-	[ -d "$ret_dir" ]
+	(
+		half=$(mktemp -d "$ret_dir.XXXXXX") || exit 1
+		trap 'rm -rf "$half"' EXIT
+		trap 'exit 130' INT TERM HUP
+		"$@" "$half" && chmod 755 "$half" || exit 1
+		# Another run may have been faster: then its result is as good as ours.
+		mv -T "$half" "$ret_dir" 2>/dev/null || [ -d "$ret_dir" ]
+	)
 }
 
 # --- a run: one temporary directory, its processes and its namespaces ---------------------------------
@@ -59,7 +58,7 @@ LAB_NAMESPACES=()
 
 lab_run_start() {
 	LAB_RUN=$(mktemp -d "${TMPDIR:-/tmp}/edgepxe-lab.XXXXXX")
-	LAB_RUN_NAME=edgepxe-lab-$$
+	LAB_RUN_NAME=edgepxe-lab-$BASHPID
 	# The unprivileged user of the daemon and of nginx has to get through.
 	chmod 755 "$LAB_RUN"
 	trap lab_run_stop EXIT
@@ -68,23 +67,30 @@ lab_run_start() {
 	export LAB_RUN LAB_RUN_NAME
 }
 
-# lab_background LOG COMMAND...: starts COMMAND, remembers it for the end of the run; LAB_PID is its id.
+# lab_background LOG COMMAND...: starts COMMAND in a process group of its own (a Ctrl-C is for the run
+# alone, which then ends everything in order). LAB_PID is its id, and that of the program that a
+# function like lab_in starts.
 lab_background() {
 	local log=$1
 	shift
-	"$@" >"$log" 2>&1 </dev/null &
+	set -m
+	(
+		LAB_EXEC="exec"
+		"$@"
+	) >"$log" 2>&1 </dev/null &
 	LAB_PID=$!
+	set +m
 	LAB_PIDS+=("$LAB_PID")
 }
 
 lab_stop_process() {
 	local pid=$1 i
-	kill -TERM "$pid" 2>/dev/null || return 0
+	kill -TERM -- "-$pid" 2>/dev/null || return 0
 	for ((i = 0; i < 50; i++)); do
-		kill -0 "$pid" 2>/dev/null || break
+		kill -0 -- "-$pid" 2>/dev/null || break
 		sleep 0.1
 	done
-	kill -KILL "$pid" 2>/dev/null
+	kill -KILL -- "-$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 	return 0
 }

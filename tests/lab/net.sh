@@ -22,7 +22,7 @@ lab_ns_add() {
 lab_in() {
 	local ns=$1
 	shift
-	ip netns exec "$(lab_ns_name "$ns")" "$@"
+	${LAB_EXEC-} ip netns exec "$(lab_ns_name "$ns")" "$@"
 }
 
 # As lab_in, and names are resolved by the site's DNS server, whatever the machine does outside. The

@@ -33,5 +33,6 @@ tap_skip() {
 
 tap_done() {
 	echo "1..$TAP_COUNT"
+	echo "# $TAP_COUNT cases, $TAP_FAILED failed"
 	[ "$TAP_FAILED" -eq 0 ]
 }
