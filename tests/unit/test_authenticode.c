@@ -171,13 +171,14 @@ static void test_every_changed_octet_is_noticed(void **state)
 enum oddity {
 	ODDITY_NONE,
 	ODDITY_SHORT_DIGEST,   /* one octet less than the algorithm has */
+	ODDITY_LONG_DIGEST,    /* one more */
 	ODDITY_MORE_CONTENT,   /* an element more in SpcIndirectDataContent */
 	ODDITY_NO_SIGNER,      /* no SignerInfo */
 	ODDITY_NO_CERTIFICATE, /* the signer's certificate is not in it */
 	ODDITY_LONG_TYPE,      /* the content type's OID goes on after Authenticode's */
 	ODDITY_NO_CONTENT,
-	ODDITY_STRING_CONTENT, /* an OCTET STRING where a SEQUENCE belongs */
-	ODDITY_EMPTY_CONTENT,  /* an empty SEQUENCE */
+	ODDITY_BOOLEAN_CONTENT, /* where a SEQUENCE belongs */
+	ODDITY_EMPTY_CONTENT,	/* an empty SEQUENCE */
 };
 
 struct forger {
@@ -214,6 +215,8 @@ static size_t indirect_data(
 	EVP_MD_CTX_free(context);
 	if (oddity == ODDITY_SHORT_DIGEST)
 		digest_len--;
+	if (oddity == ODDITY_LONG_DIGEST)
+		digest[digest_len++] = 0;
 	len += put(der + len, type, sizeof(type));
 	len += put(der + len,
 		(uint8_t[]){0x30, (uint8_t)(6 + oid_len + digest_len), 0x30, (uint8_t)(2 + oid_len),
@@ -226,7 +229,10 @@ static size_t indirect_data(
 		len += put(der + len, (uint8_t[]){0x05, 0x00}, 2);
 	if (oddity == ODDITY_EMPTY_CONTENT)
 		len = 2;
-	put(der, (uint8_t[]){oddity == ODDITY_STRING_CONTENT ? 0x04 : 0x30, (uint8_t)(len - 2)}, 2);
+	if (oddity == ODDITY_BOOLEAN_CONTENT)
+		len = 3;
+	put(der, (uint8_t[]){oddity == ODDITY_BOOLEAN_CONTENT ? 0x01 : 0x30, (uint8_t)(len - 2)},
+		2);
 	assert_true(len - 2 < 0x80);
 	return len;
 }
@@ -342,6 +348,8 @@ static void test_forged_signatures(void **state)
 			AUTHENTICODE_MALFORMED},
 		{"short digest", EVP_sha256(), EVP_sha256(), ODDITY_SHORT_DIGEST,
 			AUTHENTICODE_DIGEST_MISMATCH},
+		{"long digest", EVP_sha256(), EVP_sha256(), ODDITY_LONG_DIGEST,
+			AUTHENTICODE_DIGEST_MISMATCH},
 		{"more content", EVP_sha256(), EVP_sha256(), ODDITY_MORE_CONTENT,
 			AUTHENTICODE_MALFORMED},
 		{"no signer", EVP_sha256(), EVP_sha256(), ODDITY_NO_SIGNER,
@@ -352,7 +360,7 @@ static void test_forged_signatures(void **state)
 			AUTHENTICODE_MALFORMED},
 		{"no content", EVP_sha256(), EVP_sha256(), ODDITY_NO_CONTENT,
 			AUTHENTICODE_MALFORMED},
-		{"a string as content", EVP_sha256(), EVP_sha256(), ODDITY_STRING_CONTENT,
+		{"a boolean as content", EVP_sha256(), EVP_sha256(), ODDITY_BOOLEAN_CONTENT,
 			AUTHENTICODE_MALFORMED},
 		{"empty content", EVP_sha256(), EVP_sha256(), ODDITY_EMPTY_CONTENT,
 			AUTHENTICODE_MALFORMED},
