@@ -49,7 +49,7 @@ struct config {
 
 /* Strings are NULL where the operator gave none and there is no default. */
 
-#define CONFIG_ERROR_MAX 512
+#define CONFIG_ERROR_MAX 1024
 
 /* Builds a configuration from the text of a file; `name` is only for the message. NULL: refused, or
  * out of memory; `ret_error` then says "name:line: message". */

@@ -13,6 +13,7 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -109,4 +110,20 @@ int sandbox_drop_privileges(const char *user)
 		|| has_others(CAPNG_PERMITTED))
 		return -EPERM;
 	return 0;
+}
+
+int sandbox_own_directory(const char *path, const char *user)
+{
+	uid_t uid;
+	gid_t gid;
+	int r;
+
+	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+		return -errno;
+	if (geteuid() != 0)
+		return 0;
+	r = find_user(user, &uid, &gid);
+	if (r < 0)
+		return r;
+	return lchown(path, uid, gid) < 0 ? -errno : 0;
 }

@@ -9,3 +9,7 @@
  * unreadable to others (no ptrace, no core). To be called before there is a second thread. 0,
  * -ENOENT: no such user, -EPERM or another -errno: part of it failed, and the process must end. */
 int sandbox_drop_privileges(const char *user);
+
+/* Makes the directory `path` (not its parents) with mode 0750 where it is missing, and gives it to
+ * `user` when we are root. 0 or -errno. */
+int sandbox_own_directory(const char *path, const char *user);
