@@ -48,12 +48,19 @@ static void resend(struct tftp_transfer *transfer, uint64_t now_ms)
 		transfer->first_pending = true;
 	else
 		transfer->next = transfer->base + 1;
+	transfer->resent_to = transfer->highest;
 	arm(transfer, now_ms);
 }
 
+/* The next window begins behind what was acknowledged last: what the client missed goes out again.
+ * Not so if the timer has just sent that again: the client, having got some blocks a second time,
+ * acknowledges in the middle of a window, and to go back then would give it the rest twice, too, so
+ * that it would go on like that to the end of the file. */
 static void open_window(struct tftp_transfer *transfer, uint64_t now_ms)
 {
 	transfer->next = transfer->base + 1;
+	if (transfer->base < transfer->resent_to)
+		transfer->next = transfer->highest + 1;
 	transfer->window_end = min_u64(transfer->base + transfer->windowsize, transfer->last_block);
 	transfer->window_opened_ms = now_ms;
 	transfer->sends = 0;

@@ -61,6 +61,7 @@ struct tftp_transfer {
 	uint64_t next;		   /* block to send next, up to window_end */
 	uint64_t window_end;	   /* … */
 	uint64_t highest;	   /* block ever sent */
+	uint64_t resent_to;	   /* … and block up to which the timer sent all again */
 	unsigned sends;		   /* of this window or OACK, so far */
 	uint64_t window_opened_ms; /* first sent, at the last progress */
 	uint64_t deadline_ms;
