@@ -26,6 +26,7 @@ enum dhcp_type {
 
 enum dhcp_option {
 	DHCP_OPTION_PAD = 0,
+	DHCP_OPTION_SUBNET_MASK = 1,
 	DHCP_OPTION_ROUTER = 3,
 	DHCP_OPTION_DNS = 6,
 	DHCP_OPTION_VENDOR = 43,

@@ -110,6 +110,37 @@ int udp_socket_connect(struct in_addr local, struct udp_port_range *range, struc
 	return r;
 }
 
+static int bind_to_interface(int fd, const char *interface)
+{
+	int r = set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
+
+	if (r == 0)
+		r = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (r == 0
+		&& setsockopt(
+			   fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface))
+			   < 0)
+		r = -errno;
+	return r;
+}
+
+int udp_socket_client(const char *interface, struct endpoint local)
+{
+	CLEANUP_CLOSE int fd = socket_new();
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = interface ? bind_to_interface(fd, interface) : 0;
+	if (r == 0)
+		r = socket_bind(fd, local);
+	if (r < 0)
+		return r;
+	r = fd;
+	fd = -1;
+	return r;
+}
+
 int udp_socket_port(int fd)
 {
 	struct sockaddr_in address;
