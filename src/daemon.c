@@ -43,6 +43,7 @@ struct daemon {
 	struct event *on_netlink, *on_hangup, *on_terminate, *on_interrupt, *on_watchdog;
 	struct event *on_drain_over;
 	enum daemon_state state;
+	bool overflow_told;
 	bool stopping;
 };
 
@@ -143,17 +144,35 @@ static void on_refresh(void *context, struct artifact *artifact)
 	daemon_tell(daemon);
 }
 
+/* Once, until it is over: some interface may be left out. */
+static void tell_overflow(struct daemon *daemon)
+{
+	bool overflowed = iface_table_overflowed(daemon->interfaces);
+
+	if (overflowed && !daemon->overflow_told)
+		log_warning("interfaces too-many=yes links-max=%d addresses-max=%d effect=\"some "
+			    "are not seen\"",
+			IFACE_LINKS_MAX, IFACE_ADDRESSES_MAX);
+	daemon->overflow_told = overflowed;
+}
+
 static void on_netlink(evutil_socket_t fd, short what, void *context)
 {
+	static const struct timeval retry = {.tv_sec = 5};
 	struct daemon *daemon = context;
 	char served[256];
 	int r = rtnl_update(daemon->rtnl, daemon->interfaces);
 
 	(void)fd;
 	(void)what;
-	if (r < 0)
+	if (r < 0) {
 		log_error("netlink-failed error=\"%s\"", strerror(-r));
-	if (r <= 0)
+		event_add(daemon->on_netlink, &retry);
+		return;
+	}
+	event_remove_timer(daemon->on_netlink);
+	tell_overflow(daemon);
+	if (r == 0)
 		return;
 	log_info("interfaces served=\"%s\"", describe_served(daemon, served, sizeof(served)));
 	refresher_hurry(daemon->refresher);
@@ -182,9 +201,10 @@ static int reload_prepare(
 			daemon->config_path, key);
 		return -EINVAL;
 	}
-	r = catalog_publish(daemon->catalog, "autoexec.ipxe", wanted->autoexec);
+	/* The catalogue has room for its few names: only the plan can fail, so it goes first. */
+	r = refresher_set_plan(daemon->refresher, &wanted->refresher);
 	if (r == 0)
-		r = refresher_set_plan(daemon->refresher, &wanted->refresher);
+		r = catalog_publish(daemon->catalog, "autoexec.ipxe", wanted->autoexec);
 	if (r < 0)
 		snprintf(ret_error, CONFIG_ERROR_MAX, "%s", strerror(-r));
 	return r;
@@ -334,6 +354,7 @@ static int start(struct daemon *daemon)
 		r = rtnl_load(daemon->rtnl, daemon->interfaces);
 	if (r < 0)
 		return failed("read the interfaces through netlink", r);
+	tell_overflow(daemon);
 	r = start_events(daemon);
 	if (r < 0)
 		return failed("event loop", r);
