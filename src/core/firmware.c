@@ -310,11 +310,12 @@ const char *firmware_status_text(enum firmware_status status)
 /* --- what it does ---------------------------------------------------------------------------- */
 
 /* The first offer of a kind, or n_offers. */
-static size_t find(const struct firmware_offer *offers, size_t n_offers, int kind)
+static size_t find(
+	const struct firmware_offer *offers, size_t n_offers, enum firmware_offer_kind kind)
 {
 	size_t i = 0;
 
-	while (i < n_offers && (int)offers[i].kind != kind)
+	while (i < n_offers && offers[i].kind != kind)
 		i++;
 	return i;
 }
