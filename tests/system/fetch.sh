@@ -47,7 +47,6 @@ start() {
 # From here on only new lines count.
 mark() {
 	log_mark=$(wc -l <"$work/$current.log")
-	out_mark=$(wc -l <"$work/$current.out")
 	access_mark=$(wc -l <"$work/access.log")
 }
 
@@ -131,7 +130,7 @@ fails() {
 	local name=$1 pattern=$2
 	shift 2
 	start "$name" "$@"
-	expect "^refresh-failed url=https.* error=\"[^\"]*$pattern[^\"]*\" retry-in=[23]s"
+	expect "^refresh-failed url=https.* error=\"[^\"]*${pattern}[^\"]*\" retry-in=[23]s"
 	expect_serving nothing
 	stop
 }

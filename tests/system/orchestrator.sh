@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154  # $work is the caller's
 #
 # An orchestrator on loopback for system tests: a real nginx with TLS as the real one has it, in network,
 # mount and process namespaces of the test's own, so that nothing has to be cleaned up and nothing leaks
