@@ -6,11 +6,12 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static int log_level = LOG_INFO;
+static atomic_int log_level = LOG_INFO; /* the worker thread asks, too */
 static bool log_syslog;
 
 void log_to_syslog(const char *name)

@@ -535,6 +535,13 @@ static void keep_server_certificate(struct exchange *exchange)
 	}
 }
 
+static bool is_conditional(const struct http_request *request)
+{
+	const struct http_validators *validators = request->validators;
+
+	return validators && (validators->etag[0] || validators->last_modified[0]);
+}
+
 static void judge_status(struct exchange *exchange)
 {
 	struct http_response *response = exchange->response;
@@ -551,7 +558,7 @@ static void judge_status(struct exchange *exchange)
 		response->outcome = HTTP_FETCHED;
 	else if (response->status == 200)
 		fail(exchange, "the body from %s is empty", exchange->host);
-	else if (response->status == 304 && request->validators)
+	else if (response->status == 304 && is_conditional(request))
 		response->outcome = HTTP_NOT_MODIFIED;
 	else
 		fail(exchange, "HTTP %ld%s", response->status, status_hint(response->status));

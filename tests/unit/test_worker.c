@@ -67,6 +67,7 @@ static void test_a_second_job_waits_for_the_first_to_be_collected(void **state)
 	assert_ptr_equal(worker_collect(worker), &first);
 	assert_int_equal(worker_submit(worker, run, &second), 0);
 	wait_until_done(worker);
+	assert_ptr_equal(worker_collect(worker), &second);
 	assert_int_equal(second.runs, 1);
 }
 
