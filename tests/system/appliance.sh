@@ -25,7 +25,7 @@ skip_all() {
 preconditions() {
 	local tool
 	[ "$(id -u)" = 0 ] || skip_all "needs root for network namespaces"
-	for tool in ip unshare dnsmasq curl python3 openssl sbsign; do
+	for tool in ip unshare setpriv dnsmasq curl tftp python3 openssl sbsign; do
 		command -v "$tool" >/dev/null || skip_all "$tool is not installed"
 	done
 	[ -x "$EDGEPXED" ] || {
@@ -175,6 +175,22 @@ expect_offer() {
 expect_file() {
 	rm -f "$LAB_RUN/fetched"
 	lab_in "$1" curl -sS -m 10 --tftp-blksize 1468 -o "$LAB_RUN/fetched" "tftp://$2/ipxe.efi" 2>/dev/null &&
+		cmp -s "$LAB_RUN/fetched" "$LAB_RUN/signed.efi"
+	tap_ok $? "$3"
+}
+
+# expect_probe NAMESPACE STATUS DESCRIPTION: what the operator's own tool makes of it.
+expect_probe() {
+	lab_in "$1" timeout 30 "$builddir/edgepxe" probe --interface lan0 \
+		--db-cert "$KEYS/db.der" >"$LAB_RUN/probe" 2>&1
+	[ $? -eq "$2" ]
+	tap_ok $? "$3"
+}
+
+# expect_tftp NAMESPACE ADDRESS DESCRIPTION: by tftp(1), which asks for no option.
+expect_tftp() {
+	rm -f "$LAB_RUN/fetched"
+	lab_in "$1" timeout 10 tftp -m octet "$2" -c get ipxe.efi "$LAB_RUN/fetched" >/dev/null 2>&1 &&
 		cmp -s "$LAB_RUN/fetched" "$LAB_RUN/signed.efi"
 	tap_ok $? "$3"
 }

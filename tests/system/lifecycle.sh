@@ -19,12 +19,15 @@ nothing_there_yet() {
 	address_add 10.77.0.3
 	expect_log 10 '^(<.>)?waiting for=artifact' "an address comes: now it waits for something to serve"
 	expect_offer client "" "and offers nothing so far"
+	expect_probe client 1 "edgepxe probe sees that a node would not boot"
 	lab_cloud_start "$KEYS" && publish
 	kill -HUP "$DAEMON"
 	expect_log 30 '^(<.>)?ready .*lan0\(10\.77\.0\.3\)' "the orchestrator comes: it is ready"
 	expect_notified 5 '^STATUS=Serving ipxe.efi on lan0\(10\.77\.0\.3\)' "and says so in its status"
 	expect_offer client 10.77.0.3 "a firmware gets an offer from its address"
 	expect_file client 10.77.0.3 "and the verified file"
+	expect_tftp client 10.77.0.3 "a client without options gets it, too"
+	expect_probe client 0 "edgepxe probe sees that a node would boot"
 }
 
 privilege() {
@@ -56,6 +59,7 @@ changing_addresses() {
 	expect_log 5 'interfaces served=.*lan0\(10\.77\.0\.4\)' "an address changes: it says so"
 	expect_offer client 10.77.0.4 "offers come from the new address"
 	expect_file client 10.77.0.4 "and so does the file"
+	expect_probe client 0 "and edgepxe probe agrees"
 
 	forget_log
 	lab_ns_add other && lab_link edge lan1 other lan0 &&
@@ -204,6 +208,7 @@ command_line() {
 refused_starts() {
 	local occupant
 	write_config
+	: >"$LAB_RUN/occupant"
 	ip netns exec "$LAB_RUN_NAME-edge" timeout 30 dnsmasq --no-daemon --conf-file=/dev/null --port=0 \
 		--enable-tftp --tftp-root="$LAB_RUN" >"$LAB_RUN/occupant" 2>&1 </dev/null &
 	occupant=$!
