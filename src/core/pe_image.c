@@ -11,7 +11,8 @@
  *   - the optional header is exactly as long as its data directories, sections begin behind the
  *     headers and end within the file (EDK2's loader; sbverify only warns);
  *   - the certificate table's entries fill it to the octet (EDK2; sbverify stops reading early),
- *     their revision is 2.0 and their type PKCS#7 (EDK2 also takes its own GUID type).
+ *     their type is PKCS#7 (EDK2 also takes its own GUID type) and their revision 2.0 (sbverify;
+ *     EDK2 does not look).
  * Stricter than both: the table begins at a multiple of 8, behind all sections, and ends the file.
  *
  * Invariant: after PE_OK every view lies inside the file, and all ranges hashed lie before the

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the smallest PE image that a UEFI firmware starts: it returns EFI_SUCCESS.
+"""Writes the smallest PE image that a UEFI firmware starts: it returns EFI_ABORTED at once, so that
+the firmware goes on to its next boot option.
 
 usage: make-pe.py FILE [x64|ia32|arm64] [OPTION...]
 options: subsystem=N   another subsystem than EFI application (10)
@@ -13,9 +14,12 @@ import struct
 import sys
 
 MACHINES = {
-    "x64": (0x8664, b"\x31\xc0\xc3"),  # xor eax, eax; ret
-    "ia32": (0x014C, b"\x31\xc0\xc3"),
-    "arm64": (0xAA64, b"\x00\x00\x80\x52\xc0\x03\x5f\xd6"),  # mov w0, #0; ret
+    # mov rax, 0x8000000000000015; ret
+    "x64": (0x8664, b"\x48\xb8\x15\0\0\0\0\0\0\x80\xc3"),
+    # mov eax, 0x80000015; ret
+    "ia32": (0x014C, b"\xb8\x15\0\0\x80\xc3"),
+    # mov x0, #0x15; movk x0, #0x8000, lsl #48; ret
+    "arm64": (0xAA64, b"\xa0\x02\x80\xd2\x00\x00\xf0\xf2\xc0\x03\x5f\xd6"),
 }
 FILE_ALIGNMENT = 0x20
 HEADERS = 0x1A0
