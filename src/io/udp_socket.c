@@ -131,7 +131,8 @@ int udp_socket_client(const char *interface, struct endpoint local)
 
 	if (fd < 0)
 		return fd;
-	r = interface ? bind_to_interface(fd, interface) : 0;
+	r = interface ? bind_to_interface(fd, interface)
+		      : set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
 	if (r == 0)
 		r = socket_bind(fd, local);
 	if (r < 0)

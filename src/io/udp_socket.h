@@ -39,8 +39,9 @@ int udp_socket_listen(uint16_t port);
  * `peer`, so that ICMP errors come back as errors. -EADDRINUSE: no port of the range is free. */
 int udp_socket_connect(struct in_addr local, struct udp_port_range *range, struct endpoint peer);
 
-/* A client's unconnected socket, bound to `local` (port 0: any) and, unless NULL, to `interface`:
- * it can broadcast there, and shares its port with whoever shares it, as DHCP clients do. */
+/* A client's unconnected socket, bound to `local` (port 0: any). With an interface it can broadcast
+ * there, and shares its port with whoever shares it, as DHCP clients do; without one ICMP errors
+ * come back as errors of a receive. */
 int udp_socket_client(const char *interface, struct endpoint local);
 
 /* The port a socket is bound to, or -errno. */

@@ -96,6 +96,11 @@ int probe_receive(
 	}
 }
 
+const char *probe_error_text(int r)
+{
+	return r == -ECONNREFUSED ? "nobody listens there" : strerror(-r);
+}
+
 uint32_t probe_random(void)
 {
 	uint32_t value = 0;

@@ -40,6 +40,9 @@ struct udp_datagram;
 int probe_receive(
 	int fd, uint64_t until_ms, void *buffer, size_t size, struct udp_datagram *ret_datagram);
 
+/* An error of a socket in words: "nobody listens there". */
+const char *probe_error_text(int r);
+
 /* 32 random bits. */
 uint32_t probe_random(void);
 

@@ -195,7 +195,7 @@ static int collect(struct probe *probe, int fd, struct offers *offers)
 		int r = discover(probe, fd, xid, started_ms);
 
 		if (r == 0) {
-			report_step(probe->report, REPORT_OK, "discover", "%s to all, try %d",
+			report_step(probe->report, REPORT_OK, "discover", "asks all as %s, try %d",
 				probe->client.arch->name, i + 1);
 			r = hear_window(probe, fd, xid, offers);
 		}
@@ -342,7 +342,7 @@ static enum probe_result try_boot_server(struct probe *probe, const struct firmw
 			firmware_status_text(refusal));
 	if (r != -ETIMEDOUT)
 		return probe_fail(
-			probe, "boot-server", advice, "%s:4011: %s", server, strerror(-r));
+			probe, "boot-server", advice, "%s:4011: %s", server, probe_error_text(r));
 	return probe_fail(probe, "boot-server", advice, "%s:4011 is silent", server);
 }
 

@@ -66,7 +66,7 @@ static enum probe_result fail(
 
 	log_escape(bytes_of_string(download->reason), words, sizeof(words));
 	if (r < 0 && r != -ETIMEDOUT)
-		return probe_fail(probe, step, advice, "%s", strerror(-r));
+		return probe_fail(probe, step, advice, "%s", probe_error_text(r));
 	switch (download->state) {
 	case TFTP_DOWNLOAD_REFUSED:
 		return probe_fail(probe, step,

@@ -80,7 +80,7 @@ void report_advise(struct report *report, const char *advice)
 
 	json_object_set_new(last, "check", json_string(advice));
 	if (!report->as_json)
-		printf("%33scheck: %s\n", "", advice);
+		printf("%32scheck: %s\n", "", advice);
 }
 
 void report_fact(struct report *report, const char *key, json_t *value)

@@ -97,6 +97,11 @@ start_site() {
 		--dhcp-option=6,10.77.0.2 --no-ping "$@"
 }
 
+# start_peer FORM FILE [PORT...]: a PXE server that errs, on the host "rival", 10.77.0.4.
+start_peer() {
+	start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 "$@"
+}
+
 # expect STATUS WORDS [OPTION...]: probes, and ends the case.
 expect() {
 	local status=$1 words=$2 got

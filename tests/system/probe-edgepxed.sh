@@ -72,7 +72,7 @@ done
 case="a rival in the same form"
 start_site
 start_edgepxed
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 binl boot.efi
+start_peer binl boot.efi
 expect 0 "2 PXE servers answer"
 
 case="direct form"

@@ -95,41 +95,46 @@ expect 1 "the boot file is for arm64"
 case="direct form"
 start_site
 start_tftp rival "$images/signed.efi"
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 direct boot.efi
+start_peer direct boot.efi
 expect 0 "straight to TFTP"
 
 case="a rival that firmware prefers, with another image"
 start_site
 start_proxy "$images/signed.efi"
 start_tftp rival "$images/signed-foreign.efi"
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 direct boot.efi
+start_peer direct boot.efi
 expect 1 "2 PXE servers answer"
 
 case="4011 is silent"
 start_site
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 binl boot.efi
+start_peer binl boot.efi 4011
 expect 1 "10.77.0.4:4011 is silent"
+
+case="4011 is closed"
+start_site
+start_peer binl boot.efi
+expect 1 "10.77.0.4:4011: nobody listens there"
 
 case="one that is silent on 4011 beside one that is not"
 start_site
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 binl boot.efi
+start_peer binl boot.efi 4011
 start_proxy "$images/signed.efi"
 expect 0 "2 PXE servers answer"
 
 case="offers from another port"
 start_site
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 port boot.efi
+start_peer port boot.efi
 expect 1 "ignored by firmware.*does not come from port 67"
 
 case="offers without a class"
 start_site
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 class boot.efi
+start_peer class boot.efi
 expect 1 "ignored by firmware.*option 60"
 
 case="the site says PXEClient itself"
 start_site --dhcp-option-force=60,PXEClient
 start_proxy "$images/signed.efi"
-expect 1 "10.77.0.2:4011 is silent"
+expect 1 "10.77.0.2:4011: nobody listens there"
 
 case="the site lacks router and DNS"
 start_dnsmasq site --interface=br0 --bind-interfaces --dhcp-range=10.77.0.100,10.77.0.200 \
@@ -140,12 +145,17 @@ expect 0 "offers no DNS server"
 case="no file there"
 start_site
 start_tftp rival "$images/signed.efi"
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 direct gone.efi
+start_peer direct gone.efi
 expect 1 "the server refuses: error 1"
 
-case="no TFTP there, within the time allowed"
+case="no TFTP there"
 start_site
-start rival peer.log ready python3 "$srcdir/tests/system/pxe_peer.py" lan0 10.77.0.4 direct boot.efi
+start_peer direct boot.efi
+expect 1 "size *FAILED *nobody listens there"
+
+case="TFTP is silent, within the time allowed"
+start_site
+start_peer direct boot.efi 69
 expect 1 "the server is silent" --timeout 3
 
 case="no certificate"

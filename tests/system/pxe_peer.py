@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PXE server on port 67 that does one thing, right or wrong:
 
-    pxe_peer.py INTERFACE ADDRESS FORM [FILE]
+    pxe_peer.py INTERFACE ADDRESS FORM FILE [PORT...]
 
-FORM: "direct" offers FILE at once (option 43), "binl" wants to be asked on port 4011 and is not there,
-"port" offers from another port than 67, "class" forgets option 60.
+FORM: "direct" offers FILE at once (option 43), "binl" wants to be asked on port 4011, "port" offers from
+another port than 67, "class" forgets option 60. On each PORT it listens and never answers.
 """
 import socket
 import struct
@@ -31,7 +31,11 @@ def offer(request, address, form, name):
 
 def main():
     interface, address, form = sys.argv[1:4]
-    name = sys.argv[4].encode() if len(sys.argv) > 4 else b""
+    name = sys.argv[4].encode()
+    mute = []
+    for port in sys.argv[5:]:
+        mute.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        mute[-1].bind((address, int(port)))
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
     server.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
