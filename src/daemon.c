@@ -10,6 +10,7 @@
 #include "io/http_fetch.h"
 #include "io/notify.h"
 #include "io/rtnl.h"
+#include "io/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,6 +19,9 @@
 #include <event2/event.h>
 
 #define BOOT_FILE "ipxe.efi"
+
+/* Descriptors for all but transfers: servers, netlink, event loop, log, libcurl, files. */
+#define DESCRIPTORS_OTHER 64
 
 /* Every name of the one artifact: the one in our offers, and the orchestrator's own. */
 static const char *const boot_file_names[] = {BOOT_FILE, "signed_ipxe.efi"};
@@ -285,6 +289,16 @@ static int failed(const char *what, int r)
 	return r;
 }
 
+/* Each transfer has a socket of its own. */
+static void allow_sockets(unsigned transfers_max)
+{
+	int r = sandbox_allow_descriptors(transfers_max + DESCRIPTORS_OTHER);
+
+	if (r < 0)
+		log_warning("few-descriptors max-transfers=%u error=\"%s\"", transfers_max,
+			strerror(-r));
+}
+
 int daemon_new(struct settings *settings, const char *config_path, struct daemon **ret_daemon)
 {
 	CLEANUP(daemon_free_p) struct daemon *daemon = calloc(1, sizeof(*daemon));
@@ -300,6 +314,7 @@ int daemon_new(struct settings *settings, const char *config_path, struct daemon
 	daemon->catalog = catalog_new();
 	if (!daemon->interfaces || !daemon->catalog)
 		return failed("memory", -ENOMEM);
+	allow_sockets(settings->tftp.transfers_max);
 	r = dhcp_server_new(daemon->interfaces, &daemon->dhcp);
 	if (r < 0)
 		return failed("bind UDP ports 67 and 4011", r);

@@ -114,6 +114,20 @@ int sandbox_drop_privileges(const char *user)
 	return 0;
 }
 
+int sandbox_allow_descriptors(unsigned count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return -errno;
+	if (limit.rlim_cur >= count)
+		return 0;
+	limit.rlim_cur = count;
+	if (limit.rlim_max < count)
+		limit.rlim_max = count;
+	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
 int sandbox_own_directory(const char *path, const char *user)
 {
 	uid_t uid;

@@ -10,6 +10,10 @@
  * -ENOENT: no such user, -EPERM or another -errno: part of it failed, and the process must end. */
 int sandbox_drop_privileges(const char *user);
 
+/* Lets this process hold `count` descriptors at once, if it may not already: within the hard limit,
+ * or beyond with CAP_SYS_RESOURCE. 0, or -errno: the limit stays what it was. */
+int sandbox_allow_descriptors(unsigned count);
+
 /* Makes the directory `path` (not its parents) with mode 0750 where it is missing, and gives it to
  * `user` when we are root. 0 or -errno. */
 int sandbox_own_directory(const char *path, const char *user);

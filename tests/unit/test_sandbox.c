@@ -100,6 +100,27 @@ static void as_nobody(void)
 	EXPECT(can_bind_to(69));
 }
 
+static void with_few_descriptors(void)
+{
+	struct rlimit limit;
+
+	EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max >= 256);
+	limit.rlim_cur = 64;
+	limit.rlim_max = 256;
+	EXPECT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	EXPECT(sandbox_allow_descriptors(100) == 0);
+	EXPECT(sandbox_allow_descriptors(50) == 0);
+	EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 100);
+	EXPECT(geteuid() != 0 || setuid(65534) == 0);
+	EXPECT(sandbox_allow_descriptors(1000) == -EPERM);
+}
+
+static void test_descriptors_as_many_as_the_hard_limit_has(void **state)
+{
+	(void)state;
+	in_a_child(with_few_descriptors);
+}
+
 static void test_root_becomes_the_user(void **state)
 {
 	(void)state;
@@ -204,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whoever_it_is),
+		cmocka_unit_test(test_descriptors_as_many_as_the_hard_limit_has),
 		cmocka_unit_test(test_root_becomes_the_user),
 		cmocka_unit_test(test_root_stays_root_when_told),
 		cmocka_unit_test(test_an_ordinary_user_loses_nothing),
