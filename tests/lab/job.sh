@@ -95,6 +95,11 @@ lab_job_boot() {
 		echo "The Micro-OS reports that Secure Boot is not on."
 		return 1
 	fi
+	echo
+	echo "The Micro-OS reported to the cloud:"
+	echo "    UUID         $(lab_report_field uuid)"
+	echo "    Secure Boot  $(lab_report_field secure-boot)"
+	echo "    started with $(lab_report_field cmdline)" | fold -s -w 100 | sed '2,$s/^/                 /'
 }
 
 # A node without a machine: what the firmware does, then what its iPXE does first.

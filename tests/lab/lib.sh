@@ -73,6 +73,7 @@ lab_run_start() {
 lab_background() {
 	local log=$1
 	shift
+	: >"$log"
 	set -m
 	(
 		LAB_EXEC="exec"
