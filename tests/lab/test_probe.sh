@@ -22,11 +22,11 @@ main() {
 	tap_ok $? "the probe goes from DISCOVER to verified bytes, and boot.ipxe comes by HTTPS"
 	! grep -q "$LAB_PROBE_MAC" "$LAB_RUN/dnsmasq.leases"
 	tap_ok $? "it takes no lease"
-	! probe x64-uefi foreign.crt
-	tap_ok $? "with another db certificate it fails"
+	! probe x64-uefi foreign.crt && grep -q 'signature *FAILED' "$LAB_RUN/probe.log"
+	tap_ok $? "with another db certificate it fails at the signature"
 	lab_stop_process "$LAB_EDGEPXED_PID"
-	! probe x64-uefi db.der
-	tap_ok $? "without edgepxed it fails"
+	! probe x64-uefi db.der && grep -q 'merge *FAILED' "$LAB_RUN/probe.log"
+	tap_ok $? "without edgepxed it fails for want of a PXE server"
 	tap_done
 }
 
