@@ -23,6 +23,8 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509v3.h>
 
+#include <limits.h>
+
 /* SpcAttributeTypeAndOptionalValue and SpcIndirectDataContent of the Authenticode format. */
 struct spc_data {
 	ASN1_OBJECT *type;
