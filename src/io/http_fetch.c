@@ -278,14 +278,16 @@ static void set_receivers(struct exchange *exchange)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
 }
 
+/* `name` with its colon. */
 static bool append_header(struct curl_slist **headers, const char *name, const char *value)
 {
-	CLEANUP_FREE char *line = NULL;
 	struct curl_slist *longer;
+	char *line;
 
-	if (asprintf(&line, "%s: %s", name, value) < 0)
+	if (asprintf(&line, "%s %s", name, value) < 0)
 		return false;
 	longer = curl_slist_append(*headers, line);
+	free(line);
 	if (!longer)
 		return false;
 	*headers = longer;
@@ -296,17 +298,15 @@ static bool append_headers(
 	const struct http_request *request, bool with_token, struct curl_slist **headers)
 {
 	const struct http_validators *validators = request->validators;
-	CLEANUP_FREE char *authorization = NULL;
 
 	if (with_token && request->bearer_token
-		&& (asprintf(&authorization, "Bearer %s", request->bearer_token) < 0
-			|| !append_header(headers, "Authorization", authorization)))
+		&& !append_header(headers, "Authorization: Bearer", request->bearer_token))
 		return false;
 	if (validators && validators->etag[0]
-		&& !append_header(headers, "If-None-Match", validators->etag))
+		&& !append_header(headers, "If-None-Match:", validators->etag))
 		return false;
 	return !validators || !validators->last_modified[0]
-	       || append_header(headers, "If-Modified-Since", validators->last_modified);
+	       || append_header(headers, "If-Modified-Since:", validators->last_modified);
 }
 
 /* --- failures in words ----------------------------------------------------------------------- */

@@ -106,6 +106,14 @@ static const char *subject_of(const struct cert_identity *identity, char text[SU
 	return log_escape(bytes_of_string(identity->subject), text, SUBJECT_MAX);
 }
 
+static const char *fingerprint(const struct db_cert *cert, char hex[HEX_MAX])
+{
+	struct cert_identity identity;
+
+	db_cert_identity(cert, &identity);
+	return bytes_hex(bytes_of(identity.sha256, SHA256_LEN), hex);
+}
+
 static void stop(struct refresh_job *job, enum refresh_outcome outcome, const char *artifact,
 	const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 
@@ -417,23 +425,20 @@ static bool fetch_anew(struct refresh_job *job, struct sources *sources)
 
 static void warn_changed_db(const struct refresh_job *job)
 {
-	struct cert_identity before;
-	struct cert_identity after;
-	char before_hex[HEX_MAX];
-	char after_hex[HEX_MAX];
+	struct cert_identity identity;
+	char before[HEX_MAX];
+	char after[HEX_MAX];
 	char subject[SUBJECT_MAX];
 
 	if (job->plan->db_cert || !job->current->db
 		|| db_cert_equal(job->current->db, job->next.db))
 		return;
-	db_cert_identity(job->current->db, &before);
-	db_cert_identity(job->next.db, &after);
+	db_cert_identity(job->next.db, &identity);
 	log_warning("db-changed sha256-before=%s sha256=%s subject=\"%s\" meaning=\"firmware that "
 		    "enrolled the certificate before refuses what is served now: enrol " DB_URL_NAME
 		    " again\"",
-		bytes_hex(bytes_of(before.sha256, SHA256_LEN), before_hex),
-		bytes_hex(bytes_of(after.sha256, SHA256_LEN), after_hex),
-		subject_of(&after, subject));
+		fingerprint(job->current->db, before), fingerprint(job->next.db, after),
+		subject_of(&identity, subject));
 }
 
 /* Why an image is refused under a pinned certificate: perhaps the orchestrator made itself
@@ -441,23 +446,17 @@ static void warn_changed_db(const struct refresh_job *job)
 static void explain_pinned_refusal(const struct refresh_job *job, const struct sources *sources)
 {
 	CLEANUP(http_response_fini) struct http_response response = {0};
-	struct cert_identity pinned;
-	struct cert_identity published;
-	char pinned_hex[HEX_MAX];
-	char published_hex[HEX_MAX];
+	char pinned[HEX_MAX];
+	char published[HEX_MAX];
 	struct db_cert *db;
 
 	fetch(job, sources, DB_URL_NAME, NULL, &response);
-	db = response.body ? db_cert_new(bytes_of(response.body, response.body_len)) : NULL;
-	if (db && !db_cert_equal(db, job->next.db)) {
-		db_cert_identity(job->next.db, &pinned);
-		db_cert_identity(db, &published);
+	db = db_cert_new(bytes_of(response.body, response.body_len));
+	if (db && !db_cert_equal(db, job->next.db))
 		log_warning("db-differs pinned-sha256=%s published-sha256=%s meaning=\"the "
 			    "orchestrator signs with another key now: enrol its " DB_URL_NAME
 			    " in the nodes and pin that, if it is right\"",
-			bytes_hex(bytes_of(pinned.sha256, SHA256_LEN), pinned_hex),
-			bytes_hex(bytes_of(published.sha256, SHA256_LEN), published_hex));
-	}
+			fingerprint(job->next.db, pinned), fingerprint(db, published));
 	db_cert_free(db);
 }
 
@@ -543,12 +542,10 @@ static void compare_server_certificates(
 	const struct refresh_job *job, const struct sources *sources)
 {
 	CLEANUP(http_response_fini) struct http_response response = {0};
-	struct db_cert *presented;
-	struct db_cert *published;
-	struct cert_identity presented_identity;
-	struct cert_identity published_identity;
 	char presented_hex[HEX_MAX];
 	char published_hex[HEX_MAX];
+	struct db_cert *presented;
+	struct db_cert *published;
 
 	if (!sources->server_certificate)
 		return;
@@ -560,17 +557,13 @@ static void compare_server_certificates(
 	}
 	presented = db_cert_new(bytes_of_string(sources->server_certificate));
 	published = db_cert_new(bytes_of(response.body, response.body_len));
-	if (presented && published && !db_cert_equal(presented, published)) {
-		db_cert_identity(presented, &presented_identity);
-		db_cert_identity(published, &published_identity);
+	if (presented && published && !db_cert_equal(presented, published))
 		log_warning("server-certificate-differs url=%s presented-sha256=%s "
 			    "published-sha256=%s meaning=\"nodes trust the certificate built into "
 			    "their iPXE, so they may fail at boot.ipxe although this fetch "
 			    "succeeded\"",
-			job->plan->url,
-			bytes_hex(bytes_of(presented_identity.sha256, SHA256_LEN), presented_hex),
-			bytes_hex(bytes_of(published_identity.sha256, SHA256_LEN), published_hex));
-	}
+			job->plan->url, fingerprint(presented, presented_hex),
+			fingerprint(published, published_hex));
 	db_cert_free(presented);
 	db_cert_free(published);
 }
