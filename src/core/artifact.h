@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "base/cleanup.h"
 #include "core/authenticode.h"
 
 /* What may be served: an immutable, reference-counted buffer whose only constructors verify it. The

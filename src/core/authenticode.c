@@ -13,8 +13,6 @@
  */
 #include "core/authenticode.h"
 
-#include "base/cleanup.h"
-
 #include <openssl/asn1t.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -83,7 +81,6 @@ CLEANUP_DEFINE(BIO *, BIO_free_all)
 CLEANUP_DEFINE(X509 *, X509_free)
 CLEANUP_DEFINE(X509_STORE *, X509_STORE_free)
 CLEANUP_DEFINE(EVP_MD_CTX *, EVP_MD_CTX_free)
-CLEANUP_DEFINE(struct db_cert *, db_cert_free)
 
 bool authenticode_sha256(struct bytes input, uint8_t ret_sha256[SHA256_LEN])
 {

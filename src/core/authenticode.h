@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "base/cleanup.h"
 #include "core/pe_image.h"
 
 /* Authenticode (Windows Authenticode Portable Executable Signature Format; UEFI 2.10 section 32.2),
@@ -18,6 +19,7 @@ struct db_cert;
 /* DER or PEM of one X.509 certificate and nothing else. NULL: it is neither, or no memory. */
 struct db_cert *db_cert_new(struct bytes encoded);
 void db_cert_free(struct db_cert *cert);
+CLEANUP_DEFINE(struct db_cert *, db_cert_free)
 bool db_cert_equal(const struct db_cert *a, const struct db_cert *b);
 
 /* SHA-256 of the DER, and the subject in one line, for people. */

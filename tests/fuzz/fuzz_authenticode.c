@@ -4,15 +4,12 @@
  * certificate and an image. Whatever they hold is judged; and an image found good is so no more
  * when one octet under its digest is changed.
  */
-#include "base/cleanup.h"
 #include "base/wire.h"
 #include "core/authenticode.h"
 
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-CLEANUP_DEFINE(struct db_cert *, db_cert_free)
 
 static void assert_change_is_noticed(struct bytes file, const struct db_cert *db)
 {

@@ -2,19 +2,9 @@
 #include "tests/unit/unit.h"
 
 #include "core/artifact.h"
-#include "tests/read_file.h"
+#include "tests/read_cert.h"
 
 #define LIMIT_BYTES 65536
-
-CLEANUP_DEFINE(struct db_cert *, db_cert_free)
-
-static struct db_cert *read_cert(const char *name)
-{
-	size_t len;
-	CLEANUP_FREE uint8_t *encoded = read_image(name, &len);
-
-	return db_cert_new(bytes_of(encoded, len));
-}
 
 static struct artifact *make(const char *image, size_t limit_bytes, uint16_t machine,
 	const char *cert, char reason[ARTIFACT_REASON_MAX])

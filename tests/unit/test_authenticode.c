@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
-#include "base/cleanup.h"
 #include "core/authenticode.h"
-#include "tests/read_file.h"
+#include "tests/read_cert.h"
 
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
-
-CLEANUP_DEFINE(struct db_cert *, db_cert_free)
-
-static struct db_cert *read_cert(const char *name)
-{
-	size_t len;
-	CLEANUP_FREE uint8_t *encoded = read_image(name, &len);
-
-	return db_cert_new(bytes_of(encoded, len));
-}
 
 static void test_sha256(void **state)
 {
