@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # `edgepxe probe` against edgepxed as it is installed, with the orchestrator out of reach: the last
 # good image is served to whom it fits, to other hosts and to the appliance itself, in both forms of
 # the offer, and with nothing verified nobody is answered.
 set -u
 
 : "${srcdir:?}" "${builddir:?}"
-# shellcheck disable=SC2119  # start_site takes options or none
 . "$srcdir/tests/system/lan.sh"
 
 mkdir -p "$work/etc"

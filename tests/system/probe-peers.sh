@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2119
 # `edgepxe probe` against servers that are not ours: dnsmasq as the site's DHCP server, as proxyDHCP
 # and as TFTP server, and a small peer that errs on demand. Each case has its exit status and a
 # word that the report must say. Afterwards no lease was taken, nor even asked for.
 set -u
 
 : "${srcdir:?}" "${builddir:?}"
-# shellcheck disable=SC2119  # start_site takes options or none
 . "$srcdir/tests/system/lan.sh"
 
 # start_proxy IMAGE: served as signed_ipxe.efi.

@@ -220,19 +220,27 @@ static void test_acks_leave_from_4011_to_where_they_were_asked_from(void **state
 	}
 }
 
-static void test_a_relay_is_answered_at_its_address(void **state)
+/* Whatever the routes say: 10.88.0.1 is behind srv0, and our first address there is 10.77.0.3. */
+static void test_a_relay_is_answered_on_its_way_and_from_the_address_it_asked(void **state)
 {
-	struct dhcp_case datagram;
-	struct bytes relayed = dhcp_case_load(&datagram, "D30-relay-info");
-	struct seen seen;
+	static const struct {
+		int node;
+		const char *ours;
+	} cases[] = {{0, "10.77.0.3"}, {0, "10.79.0.3"}, {1, "10.78.0.3"}};
 
 	(void)state;
-	node_send(
-		site.node[0], endpoint_of("10.88.0.1", 67), endpoint_of("10.77.0.3", 67), relayed);
-	assert_true(node_wait(site.node[0], WAIT_MS, &seen));
-	assert_endpoint(seen.source, "10.77.0.3", 67);
-	assert_endpoint(seen.destination, "10.88.0.1", 67);
-	assert_type(&seen, DHCP_OFFER, "10.77.0.3");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dhcp_case datagram;
+		struct bytes relayed = dhcp_case_load(&datagram, "D30-relay-info");
+		struct seen seen;
+
+		node_send(site.node[cases[i].node], endpoint_of("10.88.0.1", 67),
+			endpoint_of(cases[i].ours, 67), relayed);
+		assert_true(node_wait(site.node[cases[i].node], WAIT_MS, &seen));
+		assert_endpoint(seen.source, cases[i].ours, 67);
+		assert_endpoint(seen.destination, "10.88.0.1", 67);
+		assert_type(&seen, DHCP_OFFER, cases[i].ours);
+	}
 }
 
 static void test_silence(void **state)
@@ -257,10 +265,12 @@ static void test_silence(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct dhcp_case datagram;
 		struct bytes request = dhcp_case_load(&datagram, cases[i].request);
+		struct endpoint from = endpoint_of(cases[i].from, cases[i].from_port);
 		struct seen seen;
 
-		node_send(site.node[0], endpoint_of(cases[i].from, cases[i].from_port),
-			endpoint_of(cases[i].to, cases[i].to_port), request);
+		if (cases[i].to_port == 4011)
+			memcpy(datagram.data + 12, &from.address, 4);
+		node_send(site.node[0], from, endpoint_of(cases[i].to, cases[i].to_port), request);
 		if (node_wait(site.node[0], SILENT_MS, &seen))
 			fail_msg("%s was answered", cases[i].request);
 	}
@@ -349,6 +359,8 @@ static int set_up(void **state)
 	sh("ip addr add 10.79.0.3/24 dev srv0");
 	sh("ip route add default via 10.78.0.1");
 	sh("ip route add 10.88.0.0/16 via 10.77.0.1");
+	sh("ip neigh add 10.78.0.1 lladdr " NODE_MAC " dev srv1 nud permanent");
+	sh("for c in all srv0 srv1; do echo 0 >/proc/sys/net/ipv4/conf/$c/rp_filter; done");
 	sh("for n in 10.77.0.10 10.79.0.10 10.77.0.1; do"
 	   " ip neigh add $n lladdr " NODE_MAC " dev srv0 nud permanent; done");
 	log_set_level(LOG_ERR);
@@ -382,7 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_offers_go_out_where_the_question_came_in),
 		cmocka_unit_test(test_acks_leave_from_4011_to_where_they_were_asked_from),
-		cmocka_unit_test(test_a_relay_is_answered_at_its_address),
+		cmocka_unit_test(test_a_relay_is_answered_on_its_way_and_from_the_address_it_asked),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_this_host_may_ask_too),
 		cmocka_unit_test(test_D40_a_flood_is_answered_at_a_bounded_rate),
