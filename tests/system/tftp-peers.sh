@@ -150,6 +150,18 @@ refusals() {
 	rm -f "$work/got"
 }
 
+# A hostile client fills neither the log nor the cable.
+rationed() {
+	local answers
+	answers=$(on_node "${peer[@]}" 10.77.0.1 bogus 300)
+	check "not all errors are answered: $answers" [ "$answers" -lt 60 ]
+	check "but many are: $answers" [ "$answers" -ge 10 ]
+	check "so is the log" [ "$(grep -c 'file="nothing"' "$work/log")" -lt 60 ]
+	sleep 1.2
+	on_node "${peer[@]}" 10.77.0.1 bogus 1 >/dev/null
+	check "which says what it left out" grep -q 'file="nothing" .*suppressed=' "$work/log"
+}
+
 fifty_at_once() {
 	local i pids=()
 	for i in $(seq 50); do
@@ -187,6 +199,7 @@ make_network
 start_server
 real_clients
 refusals
+rationed
 fifty_at_once
 odd_clients
 stop_server

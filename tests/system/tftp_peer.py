@@ -7,6 +7,7 @@ usage: tftp_peer.py SERVER ports N          the server's ports of N transfers at
        tftp_peer.py SERVER vanish SECONDS   ask and fall silent; how many packets came
        tftp_peer.py SERVER flood N          N requests from N ports; how many were told "busy"
        tftp_peer.py SERVER probe            EDK2's size probe: OACK's tsize, then ERROR 8
+       tftp_peer.py SERVER bogus N          N requests for what is not there; how many answers
        tftp_peer.py SERVER longest          the longest datagram when asking for a huge blksize
 """
 import socket
@@ -79,6 +80,19 @@ def probe(server):
     options = data[2:].split(b"\0")
     print(options[options.index(b"tsize") + 1].decode())
     s.sendto(b"\0\5\0\10User aborted the transfer\0", source)
+
+
+def bogus(server, count):
+    s = client()
+    s.settimeout(0.3)
+    answers = 0
+    for _ in range(int(count)):
+        s.sendto(b"\0\1nothing\0octet\0", server)
+    try:
+        while receive(s)[0] == 5:
+            answers += 1
+    except socket.timeout:
+        print(answers)
 
 
 def longest(server):

@@ -89,7 +89,7 @@ static struct catalog *make_catalog(char **arguments)
 {
 	struct catalog *catalog = catalog_new();
 	struct db_cert *db;
-	size_t len;
+	size_t len = 0;
 	uint8_t *encoded = *arguments ? read_file(*arguments, &len) : NULL;
 
 	if (!encoded)
