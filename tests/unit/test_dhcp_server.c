@@ -361,7 +361,7 @@ static int set_up(void **state)
 	sh("ip route add 10.88.0.0/16 via 10.77.0.1");
 	sh("ip neigh add 10.78.0.1 lladdr " NODE_MAC " dev srv1 nud permanent");
 	sh("for c in all srv0 srv1; do echo 0 >/proc/sys/net/ipv4/conf/$c/rp_filter; done");
-	sh("for n in 10.77.0.10 10.79.0.10 10.77.0.1; do"
+	sh("for n in 10.77.0.10 10.79.0.10 10.77.0.1 10.66.0.10; do"
 	   " ip neigh add $n lladdr " NODE_MAC " dev srv0 nud permanent; done");
 	log_set_level(LOG_ERR);
 	assert_int_equal(admission_subnets_parse("10.88.0.1", relays, 1), 1);
