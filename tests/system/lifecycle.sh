@@ -220,6 +220,7 @@ refused_starts() {
 	tap_ok $? "a port that is taken: status 1"
 	tap_check "and its number" logged '69.*Address already in use'
 	lab_stop_process "$occupant"
+	forget_log
 
 	ip netns exec "$LAB_RUN_NAME-edge" setpriv --reuid nobody --clear-groups --bounding-set -all \
 		"$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground >"$LAB_RUN/log" 2>&1 </dev/null &
@@ -242,6 +243,7 @@ unprivileged() {
 	rm -rf "$LAB_RUN/state"
 	install -d -o nobody -m 750 "$LAB_RUN/state"
 	write_config
+	forget_log
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	ip netns exec "$LAB_RUN_NAME-edge" unshare --mount sh -c '
 		mount --bind "$0/resolv.conf" "$(readlink -f /etc/resolv.conf)" &&
