@@ -448,6 +448,26 @@ static void test_t32_where_we_do_not_serve(void **state)
 	close(fd);
 }
 
+static void test_t32_whom_we_do_not_serve(void **state)
+{
+	struct iface_change address = {.kind = IFACE_ADDRESS_GONE,
+		.index = (int)if_nametoindex("lo"),
+		.address = loopback(1),
+		.prefix_len = 8};
+	int near = client_open(2), far = client_open(100);
+	struct endpoint source;
+
+	(void)state;
+	assert_true(iface_table_apply(interfaces, &address) >= 0);
+	address.kind = IFACE_ADDRESS;
+	address.prefix_len = 30;
+	assert_true(iface_table_apply(interfaces, &address) >= 0);
+	assert_null(ask(far, plain_request, &source).data);
+	assert_true(is_data(ask(near, plain_request, &source), 1, 512, 'a'));
+	close(near);
+	close(far);
+}
+
 static void on_drained(void *context)
 {
 	*(bool *)context = true;
@@ -498,6 +518,7 @@ int main(void)
 		SERVER_TEST(test_ports_of_the_range_alone),
 		SERVER_TEST(test_t31_a_broadcast_is_ignored),
 		SERVER_TEST(test_t32_where_we_do_not_serve),
+		SERVER_TEST(test_t32_whom_we_do_not_serve),
 		SERVER_TEST(test_draining),
 		SERVER_TEST(test_drained_at_once_when_idle),
 	};
