@@ -107,7 +107,7 @@ daemon_start() {
 		mount --bind "$0/resolv.conf" "$(readlink -f /etc/resolv.conf)" &&
 			mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf && eval "${PREPARE:-:}" || exit
 		exec "$@"' "$LAB_RUN" "$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground \
-		>"$LAB_RUN/log" 2>&1 </dev/null &
+		>>"$LAB_RUN/log" 2>&1 </dev/null &
 	DAEMON=$!
 	LAB_PIDS+=("$DAEMON")
 }

@@ -223,7 +223,7 @@ refused_starts() {
 	forget_log
 
 	ip netns exec "$LAB_RUN_NAME-edge" setpriv --reuid nobody --clear-groups --bounding-set -all \
-		"$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground >"$LAB_RUN/log" 2>&1 </dev/null &
+		"$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground >>"$LAB_RUN/log" 2>&1 </dev/null &
 	DAEMON=$!
 	LAB_PIDS+=("$DAEMON")
 	daemon_ended 5
@@ -232,7 +232,7 @@ refused_starts() {
 	tap_check "and the reason" logged 'bind .*Permission denied'
 
 	lab_in edge "$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground --user no-such-user \
-		>"$LAB_RUN/log" 2>&1 </dev/null
+		>>"$LAB_RUN/log" 2>&1 </dev/null
 	[ $? -eq 1 ]
 	tap_ok $? "an unknown user: status 1"
 	tap_check "and its name" logged 'no-such-user'
@@ -251,7 +251,7 @@ unprivileged() {
 		exec setpriv --reuid nobody --regid nogroup --clear-groups --no-new-privs \
 			--bounding-set -all,+net_bind_service --inh-caps +net_bind_service \
 			--ambient-caps +net_bind_service "$@"' "$LAB_RUN" \
-		"$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground >"$LAB_RUN/log" 2>&1 </dev/null &
+		"$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground >>"$LAB_RUN/log" 2>&1 </dev/null &
 	DAEMON=$!
 	LAB_PIDS+=("$DAEMON")
 	expect_log 20 '^(<.>)?ready ' "started as nobody with the one capability it is ready"
