@@ -116,33 +116,20 @@ static int detach(void)
 	return 0;
 }
 
-/* A socket for each transfer, and some for ourselves. */
-static void make_room_for_files(const struct settings *settings)
-{
-	unsigned wanted = settings->tftp.transfers_max + 64;
-	long limit = sandbox_allow_files(wanted);
-
-	if (!settings->tftp.single_port && limit < (long)wanted)
-		log_warning("open-files limit=%ld wanted=%u effect=\"fewer transfers at once than "
-			    "tftp.max-transfers\"",
-			limit, wanted);
-}
-
 static int serve(const struct options *options, struct settings *settings)
 {
-	CLEANUP_FREE char *config_path = realpath(options->config_path, NULL);
 	CLEANUP(daemon_free_p) struct daemon *server = NULL;
+	CLEANUP_FREE char *config_path = realpath(options->config_path, NULL);
 	const char *user = options->user ? options->user : settings->config->process.user;
 	const char *state_dir = settings->config->paths.state_dir;
 	int r;
 
 	umask(0027);
 	signal(SIGPIPE, SIG_IGN);
-	make_room_for_files(settings);
 	r = sandbox_own_directory(state_dir, user);
 	if (r < 0)
 		log_warning("state-dir path=%s error=\"%s\"", state_dir, strerror(-r));
-	if (daemon_new(settings, config_path ? config_path : options->config_path, &server) < 0)
+	if (!config_path || daemon_new(settings, config_path, &server) < 0)
 		return EXIT_FAILED;
 	r = options->foreground ? 0 : detach();
 	if (r < 0) {

@@ -10,11 +10,9 @@
 
 #include <cap-ng.h>
 #include <errno.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -142,18 +140,4 @@ int sandbox_own_directory(const char *path, const char *user)
 	if (r < 0)
 		return r;
 	return lchown(path, uid, gid) < 0 ? -errno : 0;
-}
-
-long sandbox_allow_files(unsigned wanted)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return -errno;
-	if (limit.rlim_cur < wanted) {
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-			return -errno;
-	}
-	return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
 }

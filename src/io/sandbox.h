@@ -17,7 +17,3 @@ int sandbox_allow_descriptors(unsigned count);
 /* Makes the directory `path` (not its parents) with mode 0750 where it is missing, and gives it to
  * `user` when we are root. 0 or -errno. */
 int sandbox_own_directory(const char *path, const char *user);
-
-/* Makes room for `wanted` open descriptors as far as the hard limit goes. Returns the limit in
- * force, at least `wanted` unless the hard limit is lower, or -errno. */
-long sandbox_allow_files(unsigned wanted);

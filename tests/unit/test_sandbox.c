@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,23 +203,6 @@ static void test_whoever_it_is(void **state)
 	in_a_child(as_whoever_runs_the_test);
 }
 
-static void with_few_files(void)
-{
-	struct rlimit few = {.rlim_cur = 64, .rlim_max = 512};
-
-	EXPECT(setrlimit(RLIMIT_NOFILE, &few) == 0);
-	EXPECT(sandbox_allow_files(32) == 64);
-	EXPECT(sandbox_allow_files(256) == 256);
-	EXPECT(getrlimit(RLIMIT_NOFILE, &few) == 0 && few.rlim_cur == 256);
-	EXPECT(sandbox_allow_files(4096) == 512);
-}
-
-static void test_room_for_files_is_made_up_to_the_hard_limit(void **state)
-{
-	(void)state;
-	in_a_child(with_few_files);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,7 +213,6 @@ int main(void)
 		cmocka_unit_test(test_an_ordinary_user_loses_nothing),
 		cmocka_unit_test(test_a_user_with_capabilities_keeps_one),
 		cmocka_unit_test(test_an_unknown_user),
-		cmocka_unit_test(test_room_for_files_is_made_up_to_the_hard_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
