@@ -13,6 +13,7 @@
 #include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -114,16 +115,22 @@ int sandbox_drop_privileges(const char *user)
 
 int sandbox_allow_descriptors(unsigned count)
 {
-	struct rlimit limit;
+	struct rlimit limit, wider;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	if (limit.rlim_cur >= count)
 		return 0;
-	limit.rlim_cur = count;
-	if (limit.rlim_max < count)
-		limit.rlim_max = count;
-	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+	if (count <= limit.rlim_max) {
+		limit.rlim_cur = count;
+		return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+	}
+	wider.rlim_cur = wider.rlim_max = count;
+	if (setrlimit(RLIMIT_NOFILE, &wider) == 0)
+		return 0;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return -EPERM;
 }
 
 int sandbox_own_directory(const char *path, const char *user)

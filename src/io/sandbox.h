@@ -11,7 +11,7 @@
 int sandbox_drop_privileges(const char *user);
 
 /* Lets this process hold `count` descriptors at once, if it may not already: within the hard limit,
- * or beyond with CAP_SYS_RESOURCE. 0, or -errno: the limit stays what it was. */
+ * or beyond with CAP_SYS_RESOURCE. -EPERM: the hard limit is lower and is what there is now. */
 int sandbox_allow_descriptors(unsigned count);
 
 /* Makes the directory `path` (not its parents) with mode 0750 where it is missing, and gives it to

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +113,7 @@ static void with_few_descriptors(void)
 	EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 100);
 	EXPECT(geteuid() != 0 || setuid(65534) == 0);
 	EXPECT(sandbox_allow_descriptors(1000) == -EPERM);
+	EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 256);
 }
 
 static void test_descriptors_as_many_as_the_hard_limit_has(void **state)
