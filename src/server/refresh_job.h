@@ -27,10 +27,10 @@ struct refresh_generation {
 void refresh_generation_fini(struct refresh_generation *generation);
 
 enum refresh_outcome {
+	REFRESH_FAILED,	   /* it could not be fetched */
+	REFRESH_REFUSED,   /* it was fetched, and is not fit to be served */
 	REFRESH_UNCHANGED, /* `next` has no image: the current one stands; all else is replaced */
 	REFRESH_NEW,
-	REFRESH_REFUSED, /* it was fetched, and is not fit to be served */
-	REFRESH_FAILED,	 /* it could not be fetched */
 };
 
 #define REFRESH_ARTIFACT_MAX 512

@@ -175,15 +175,25 @@ static void report_failure(struct refresher *refresher, uint64_t wait_ms)
 		wait_s);
 }
 
-static void conclude(struct refresher *refresher)
+/* What a job found counts even where a reload cancelled it in its last steps. */
+static bool take_over_result(struct refresher *refresher)
 {
 	struct refresh_job *job = &refresher->job;
-	uint64_t wait_ms;
+	bool good = job->outcome == REFRESH_NEW || job->outcome == REFRESH_UNCHANGED;
 
 	if (job->withdrawn)
 		withdraw(refresher);
-	if (job->outcome == REFRESH_NEW || job->outcome == REFRESH_UNCHANGED) {
+	if (good)
 		adopt(refresher, &job->next);
+	refresh_generation_fini(&job->next);
+	return good;
+}
+
+static void wait_for_next(struct refresher *refresher, bool good)
+{
+	uint64_t wait_ms;
+
+	if (good) {
 		backoff_reset(&refresher->backoff);
 		wait_ms = backoff_spread_ms(refresher->plan.interval_ms, random_bits());
 		describe_current(refresher);
@@ -192,26 +202,26 @@ static void conclude(struct refresher *refresher)
 		report_failure(refresher, wait_ms);
 	}
 	schedule(refresher, wait_ms);
-	refresher->publish(refresher->context, refresher->generation.image);
 }
 
 static void on_done(evutil_socket_t fd, short what, void *context)
 {
 	struct refresher *refresher = context;
+	bool good;
 
 	(void)fd, (void)what;
 	if (!worker_collect(refresher->worker))
 		return;
 	refresher->busy = false;
+	good = take_over_result(refresher);
 	if (refresher->has_wanted) {
 		refresher->has_wanted = false;
-		refresh_generation_fini(&refresher->job.next);
 		install_plan(refresher, &refresher->wanted);
 		begin(refresher);
-		return;
+	} else {
+		wait_for_next(refresher, good);
 	}
-	conclude(refresher);
-	refresh_generation_fini(&refresher->job.next);
+	refresher->publish(refresher->context, refresher->generation.image);
 }
 
 /* --- from outside ---------------------------------------------------------------------------- */

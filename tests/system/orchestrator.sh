@@ -121,6 +121,12 @@ orchestrator_conf() {
 				location /round/ { return 302 https://orch.test\$request_uri; }
 				location /moved/ { rewrite ^/moved/(.*) https://orch.test/tink-stack/\$1 redirect; }
 				location /away/ { rewrite ^/away/(.*) https://front.test/tink-stack/\$1 redirect; }
+				location /no-etag/ { alias $work/www/tink-stack/; etag off; }
+				location /late/ { alias $work/www/tink-stack/; }
+				location /late/keys/Full_server.crt {
+					alias $work/www/tink-stack/keys/Full_server.crt;
+					limit_rate 200;
+				}
 				location /slow/ { alias $work/www/tink-stack/; limit_rate 20; }
 				location /token/ {
 					if (\$http_authorization != "Bearer top.secret") { return 401; }
