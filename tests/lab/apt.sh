@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Debian packages that the lab unpacks for itself and does not install, also of other suites than the
-# machine's own: a private apt configuration in the cache, with the mirror that the machine uses.
+# Debian packages that the lab unpacks for itself and does not install, also of other suites than
+# the machine's own: a private apt configuration with the mirror that the machine uses.
 
 # The URI of the mirror from which this machine has its Debian; nothing before apt's first update.
 lab_apt_known_mirror() {

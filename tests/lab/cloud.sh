@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The lab's orchestrator: nginx with the TLS of the real one. It serves /tink-stack/ under a self-signed
-# leaf, /boots/ca.crt (that leaf) under the front domain's certificate, and takes the nodes' reports.
-# $LAB_RUN/www is what it publishes, access.log and reports.log are what it saw (seconds since 1970 first).
+# The lab's orchestrator: nginx with the TLS of the real one. It serves /tink-stack/ under a
+# self-signed leaf, /boots/ca.crt (that leaf) under the front domain's certificate, and takes the
+# nodes' reports. $LAB_RUN/www is what it publishes; access.log and reports.log are what it saw.
 
 LAB_NGINX_SUITE=bookworm
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The appliance: edgepxed on its own host of the site, with the shortest sensible configuration. It
-# starts as root and becomes nobody; trust in the orchestrator is bootstrapped from the front domain.
+# starts as root and becomes nobody; trust in the orchestrator is bootstrapped from the front
+# domain.
 
 # The build to try: the folder that has edgepxed and edgepxe.
 LAB_BUILD=${builddir:-$LAB_TOP/build}

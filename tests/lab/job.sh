@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The main job, put together: make (or take from the cache) what the lab boots, set up its world, and boot
-# the node through edgepxed; or let edgepxe probe be the node.
+# The main job, put together: make (or take from the cache) what the lab boots, set up its world,
+# and boot the node through edgepxed; or let edgepxe probe be the node.
 
 for part in apt keys ipxe microos varstore net cloud site edge node stages; do
 	# shellcheck source=/dev/null

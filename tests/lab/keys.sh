@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The keys of the lab's orchestrator, shaped like the real one's: Secure Boot PK, KEK and db; a TLS
-# server certificate that is a self-signed leaf with CA:TRUE; and another CA for the front domain, under
-# which the first is published as /boots/ca.crt. Plus a foreign db key, for what has to be refused.
+# server certificate that is a self-signed leaf with CA:TRUE; and another CA for the front domain,
+# under which the first is published as /boots/ca.crt. Plus a foreign db key, for what has to be
+# refused.
 
 lab_keys_secure_boot() {
 	local dir=$1 name=$2 common_name=$3

@@ -34,8 +34,8 @@ lab_key() {
 	sha256sum "$@" | sha256sum | cut -c 1-16
 }
 
-# lab_cached DIRECTORY COMMAND...: makes DIRECTORY with COMMAND (which gets an empty directory as its
-# last argument) unless it is there; a command that fails or is interrupted leaves nothing behind.
+# lab_cached DIRECTORY COMMAND...: makes DIRECTORY with COMMAND, which gets an empty directory as its
+# last argument, unless it is there; a command that fails or is interrupted leaves nothing behind.
 lab_cached() {
 	local ret_dir=$1
 	shift
@@ -51,7 +51,7 @@ lab_cached() {
 	)
 }
 
-# --- a run: one temporary directory, its processes and its namespaces ---------------------------------
+# --- a run: one temporary directory, its processes and its namespaces -----------------------------
 
 LAB_PIDS=()
 LAB_NAMESPACES=()
@@ -67,9 +67,9 @@ lab_run_start() {
 	export LAB_RUN LAB_RUN_NAME
 }
 
-# lab_background LOG COMMAND...: starts COMMAND in a process group of its own (a Ctrl-C is for the run
-# alone, which then ends everything in order). LAB_PID is its id, and that of the program that a
-# function like lab_in starts.
+# lab_background LOG COMMAND...: starts COMMAND in a process group of its own (a Ctrl-C is for the
+# run alone, which then ends everything in order). LAB_PID is its id, and that of the program that
+# a function like lab_in starts.
 lab_background() {
 	local log=$1
 	shift

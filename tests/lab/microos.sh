@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The lab's Micro-OS: Debian's cloud kernel, signed with the lab's db key, and an initramfs of busybox
-# and the virtio-net modules that reports to the cloud and powers the node off. Named like the orchestrator's.
+# The lab's Micro-OS: Debian's cloud kernel, signed with the lab's db key, and an initramfs of
+# busybox and the virtio-net modules that reports to the cloud and powers the node off. Named like
+# the orchestrator's.
 
 LAB_MICROOS_SUITE=bookworm
 LAB_MICROOS_MODULES=(virtio_pci virtio_net)

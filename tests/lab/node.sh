@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The node: a QEMU machine with OVMF, no disk and one network interface on the site's bridge. The
-# firmware's own PXE client runs (romfile=), not QEMU's iPXE ROM; its screen is $LAB_RUN/console.log.
+# firmware's own PXE client runs (romfile=), not QEMU's iPXE ROM; its screen is
+# $LAB_RUN/console.log.
 
 # lab_node_start [VARSTORE]: with a variable store, Secure Boot is on.
 lab_node_start() {

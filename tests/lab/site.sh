@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The site's own DHCP and DNS server: dnsmasq that leases addresses and knows nothing of PXE. Every
-# node has a fixed address: without ARP probing dnsmasq can offer one address to two clients at once.
+# The site's own DHCP and DNS server: dnsmasq that leases addresses and knows nothing of PXE. The
+# node has a fixed address: without ARP probing dnsmasq can offer one address to two clients.
 
 lab_site_start() {
 	lab_need dnsmasq

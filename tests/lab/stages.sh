@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Turns what the daemon, the cloud and the node's screen wrote into the stages of a boot, each with its time
-# since power-on; and where a stage does not come, into a reason.
+# Turns what the daemon, the cloud and the node's screen wrote into the stages of a boot, each with
+# its time since power-on; and where a stage does not come, into a reason.
 
 # The stages to come: name | the log that shows it | the line, as an extended regular expression.
 LAB_STAGES=()

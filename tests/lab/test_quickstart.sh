@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The one command as its user meets it: its help, its refusals, and that an interrupted run leaves no
-# process, no namespace and no temporary directory behind.
+# The one command as its user meets it: its help, its refusals, and that an interrupted run leaves
+# no process, no namespace and no temporary directory behind.
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"

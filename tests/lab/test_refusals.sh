@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The orchestrator publishes images that no node would start: edgepxed refuses each, says why in words,
-# and goes on serving the last good one. Its verdict is sbverify's.
+# The orchestrator publishes images that no node would start: edgepxed refuses each, says why in
+# words, and goes on serving the last good one. Its verdict is sbverify's.
 
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
