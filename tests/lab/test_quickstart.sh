@@ -46,7 +46,7 @@ main() {
 	status=$?
 	[ $status -eq 2 ]
 	tap_ok $? "an unknown argument ends with 2"
-	setpriv --reuid nobody --clear-groups "$LAB_TOP/quickstart" --no-vm 2>&1 |
+	unshare --user "$LAB_TOP/quickstart" --no-vm 2>&1 |
 		grep -q 'root is needed'
 	tap_ok $? "without root it says that root is needed"
 	interrupted
