@@ -81,6 +81,10 @@ osslsigncode_differs() { # IMAGE CERTIFICATE OURS
 		echo "firmware takes a certificate of any purpose" ;;
 	signed-chain.efi:intermediate:ok)
 		echo "firmware takes a db certificate that is no root" ;;
+	signed-other-producer.efi:* | *-osslsigncode.efi:*) return 1 ;;
+	*:ok)
+		test "$osslsigncode_on_sbsign" = refused || return 1
+		echo "this osslsigncode (2.5 does) refuses whatever sbsign has signed" ;;
 	*) return 1 ;;
 	esac
 }
@@ -118,6 +122,7 @@ compare_fixtures() {
 		openssl x509 -inform DER -in "$certificate" \
 			-out "$work/$(basename "$certificate" .der).pem"
 	done
+	osslsigncode_on_sbsign=$(osslsigncode_says "$images/signed.efi" "$work/db.pem")
 	while read -r image certificate machine expected; do
 		test "$image" != "#" || continue
 		compare "$images/$image" "${certificate%.*}" "$machine"
