@@ -54,6 +54,11 @@ lab_stage_came() {
 	grep -aqE -e "$pattern" "$LAB_RUN/$log"
 }
 
+# The node's screen says that waiting is in vain.
+lab_stages_hopeless() {
+	grep -aqE 'Access Denied|this node cannot go on' "$LAB_RUN/console.log"
+}
+
 # lab_stages_watch PID BEGINNING: shows each stage of the machine PID as it comes. 1: one did not come; its number is
 # the length of LAB_STAGE_TIMES.
 lab_stages_watch() {
@@ -66,6 +71,7 @@ lab_stages_watch() {
 		until lab_stage_came "$stage"; do
 			now=$(lab_now_cs)
 			[ $((now - last)) -lt $((LAB_STAGE_LIMIT * 100)) ] || return 1
+			! lab_stages_hopeless || return 1
 			# A machine that has gone may have left its last stage in the log just before.
 			kill -0 "$pid" 2>/dev/null || lab_stage_came "$stage" || return 1
 			sleep 0.1
