@@ -461,6 +461,10 @@ static int take_value(void *user, const char *section, const char *name, const c
 		return parser_error(
 			parser, "%s.%s was given before, in line %u", section, name, *seen_at);
 	*seen_at = parser->line;
+	/* inih takes `key=;x` for a value, which printed again would be a comment. */
+	if (value[0] == ';')
+		return parser_error(
+			parser, "%s.%s: a comment needs a blank before its ';'", section, name);
 	if (value[0] != '\0' && !set_field(parser->config, key, value, reason))
 		return parser_error(parser, "%s.%s: '%s' %s", section, name, value, reason);
 	return 1;

@@ -109,6 +109,7 @@ static void test_errors_name_file_line_and_reason(void **state)
 	} cases[] = {
 		{"", "test.conf:0: orchestrator.url is missing"},
 		{"[network]\ninterfaces = *\n", "test.conf:2: orchestrator.url is missing"},
+		{"[network]\ninterfaces=;eth0\n", "a comment needs a blank before its ';'"},
 		{"url = x\n", "test.conf:1: 'url' stands before the first [section]"},
 		{URL "colour = red\n", "test.conf:3: there is no key 'colour' in [orchestrator]"},
 		{URL "[paint]\ncolour = red\n", "test.conf:4: there is no section [paint]"},
