@@ -9,6 +9,7 @@ LAB_STAGES=()
 
 # lab_stages_firmware MAC ADDRESS: what every firmware goes through, edgepxe probe too.
 lab_stages_firmware() {
+	LAB_STAGES_MAC=$1
 	LAB_STAGES+=(
 		"proxyDHCP offer|edgepxed.log|^offer peer=$1 "
 		"answer on port 4011|edgepxed.log|^ack peer=$1 .*client=firmware"
@@ -104,7 +105,7 @@ lab_stages_explain() {
 	echo "The stage \"$missing\" did not come."
 	case $missing in
 	"proxyDHCP offer")
-		if ! grep -q "DHCPDISCOVER.*$LAB_NODE_MAC" "$LAB_RUN/dnsmasq.log"; then
+		if ! grep -q "DHCPDISCOVER.*$LAB_STAGES_MAC" "$LAB_RUN/dnsmasq.log"; then
 			echo "The firmware never asked for an address: it did not start, or has no network."
 			lab_tail console.log
 			return

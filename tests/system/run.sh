@@ -13,7 +13,10 @@ for test in "$@"; do
 	log=$builddir/${test%.sh}.log
 	mkdir -p "${log%/*}"
 	begin=$(date +%s)
-	timeout -k 10 "${SYSTEM_TEST_TIMEOUT:-300}" "$srcdir/$test" >"$log" 2>&1
+	timeout -k 10 "${SYSTEM_TEST_TIMEOUT:-300}" "$srcdir/$test" >"$log" 2>&1 &
+	# A test that is interrupted cleans up before we end: timeout hands the signal on.
+	trap 'kill "$!"; wait "$!"; exit 130' INT TERM HUP
+	wait "$!"
 	status=$?
 	took=$(($(date +%s) - begin))
 	case $status in
