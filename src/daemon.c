@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Owns every long-lived object and all that connects two of them: netlink to the interface table, a
- * fresh artifact to the catalogue and to the proxyDHCP policy, signals to reload and shutdown, the
+ * fresh artifact to the catalog and to the proxyDHCP policy, signals to reload and shutdown, the
  * state of it all to the log and the service manager. Servers do not know each other.
  */
 #include "daemon.h"
@@ -88,8 +88,8 @@ static void daemon_tell(struct daemon *daemon)
 			      "matches interfaces = %s",
 			daemon->settings->config->network.interfaces);
 		if (state != daemon->state)
-			log_notice("waiting for=interface interfaces=\"%s\" reason=\"none is up "
-				   "with an IPv4 address\"",
+			log_notice("waiting for=interface interfaces=\"%s\" reason=\"none of these "
+				   "is up with an IPv4 address\"",
 				daemon->settings->config->network.interfaces);
 		break;
 	case DAEMON_NO_ARTIFACT:
@@ -205,7 +205,7 @@ static int reload_prepare(
 			daemon->config_path, key);
 		return -EINVAL;
 	}
-	/* The catalogue has room for its few names: only the plan can fail, so it goes first. */
+	/* The catalog has room for its few names: only the plan can fail, so it goes first. */
 	r = refresher_set_plan(daemon->refresher, &wanted->refresher);
 	if (r == 0)
 		r = catalog_publish(daemon->catalog, "autoexec.ipxe", wanted->autoexec);
@@ -282,10 +282,22 @@ static void on_terminate(evutil_socket_t signal_number, short what, void *contex
 /* --- life
  * ------------------------------------------------------------------------------------------- */
 
-/* The port that could not be had is in the log already or in `what`. */
 static int failed(const char *what, int r)
 {
 	log_error("start-failed step=\"%s\" error=\"%s\"", what, strerror(-r));
+	return r;
+}
+
+static int failed_to_bind(const char *ports, int r)
+{
+	const char *advice = "";
+
+	if (r == -EADDRINUSE)
+		advice = " advice=\"`ss -ulnp` names the program of this host that has it, such as "
+			 "another edgepxed, a DHCP server or a TFTP server\"";
+	else if (r == -EACCES)
+		advice = " advice=\"start as root or with CAP_NET_BIND_SERVICE\"";
+	log_error("start-failed step=\"bind UDP %s\" error=\"%s\"%s", ports, strerror(-r), advice);
 	return r;
 }
 
@@ -317,10 +329,10 @@ int daemon_new(struct settings *settings, const char *config_path, struct daemon
 	allow_sockets(settings->tftp.transfers_max);
 	r = dhcp_server_new(daemon->interfaces, &daemon->dhcp);
 	if (r < 0)
-		return failed("bind UDP ports 67 and 4011", r);
+		return failed_to_bind("ports 67 and 4011", r);
 	r = tftp_server_new(TFTP_PORT, daemon->interfaces, daemon->catalog, &daemon->tftp);
 	if (r < 0)
-		return failed("bind UDP port 69", r);
+		return failed_to_bind("port 69", r);
 	*ret_daemon = CLEANUP_STEAL(daemon);
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include "settings.h"
 
 /* The composition root: joins the servers to each other through the interface table and the
- * catalogue, and the process to its manager. */
+ * catalog, and the process to its manager. */
 struct daemon;
 
 /* Binds the ports, as long as there is privilege to. Takes over `settings` in every case; reloads

@@ -107,6 +107,19 @@ static void print_key(
 	printf("# %s\n%s =%s%s\n", help, key, value[0] ? " " : "", value);
 }
 
+/* A start waits for files that are missing; who asks for a judgment wants to hear of them. */
+static int check_files(const struct options *options, const struct settings *settings)
+{
+	char error[CONFIG_ERROR_MAX];
+
+	if (!settings_check_files(settings, options->config_path, error)) {
+		fprintf(stderr, "%s\n", error);
+		return EXIT_FAILED;
+	}
+	printf("%s: good\n", options->config_path);
+	return EXIT_OK;
+}
+
 /* To the background, with the log to syslog; the configuration's path must be absolute by now. */
 static int detach(void)
 {
@@ -114,6 +127,18 @@ static int detach(void)
 		return -errno;
 	log_to_syslog("edgepxed");
 	return 0;
+}
+
+static bool user_exists(const char *user)
+{
+	int r = sandbox_check_user(user);
+
+	if (r < 0)
+		log_error(
+			"start-failed step=\"find user %s\" error=\"%s\" advice=\"systemd-sysusers "
+			"makes the user edgepxe; process.user or --user names another\"",
+			user, r == -ENOENT ? "there is no such user" : strerror(-r));
+	return r == 0;
 }
 
 static int serve(const struct options *options, struct settings *settings)
@@ -126,10 +151,17 @@ static int serve(const struct options *options, struct settings *settings)
 
 	umask(0027);
 	signal(SIGPIPE, SIG_IGN);
+	if (!config_path || !user_exists(user)) {
+		settings_free(settings);
+		return EXIT_FAILED;
+	}
 	r = sandbox_own_directory(state_dir, user);
 	if (r < 0)
-		log_warning("state-dir path=%s error=\"%s\"", state_dir, strerror(-r));
-	if (!config_path || daemon_new(settings, config_path, &server) < 0)
+		log_warning(
+			"state-dir path=%s error=\"%s\" effect=\"what is served may not be there "
+			"after a restart\"",
+			state_dir, strerror(-r));
+	if (daemon_new(settings, config_path, &server) < 0)
 		return EXIT_FAILED;
 	r = options->foreground ? 0 : detach();
 	if (r < 0) {
@@ -162,7 +194,7 @@ int main(int argc, char **argv)
 	if (options.print_config)
 		config_each(settings->config, print_key, &last_section);
 	else if (options.check_config)
-		printf("%s: good\n", options.config_path);
+		return check_files(&options, settings);
 	else
 		return serve(&options, CLEANUP_STEAL(settings));
 	return EXIT_OK;

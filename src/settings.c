@@ -12,6 +12,7 @@
 
 #define CONFIG_FILE_MAX (64 * 1024)
 #define SCRIPT_FILE_MAX (64 * 1024)
+#define NAMED_FILE_MAX	(1024 * 1024)
 
 static struct config *load_config(const char *path, char ret_error[CONFIG_ERROR_MAX])
 {
@@ -20,7 +21,8 @@ static struct config *load_config(const char *path, char ret_error[CONFIG_ERROR_
 	int r = file_read(path, CONFIG_FILE_MAX, &text, &len);
 
 	if (r < 0) {
-		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: %s", path, strerror(-r));
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: the configuration cannot be read: %s",
+			path, strerror(-r));
 		return NULL;
 	}
 	return config_new(bytes_of(text, len), path, ret_error);
@@ -28,8 +30,8 @@ static struct config *load_config(const char *path, char ret_error[CONFIG_ERROR_
 
 /* The script behind boot.autoexec with its placeholder filled in; true with NULL when there is
  * none. */
-static bool load_autoexec(
-	const struct config *config, struct artifact **ret_script, char ret_error[CONFIG_ERROR_MAX])
+static bool load_autoexec(const struct config *config, const char *path,
+	struct artifact **ret_script, char ret_error[CONFIG_ERROR_MAX])
 {
 	struct bytes template = bytes_of_string(chain_script_template);
 	const char *source = config->boot.autoexec;
@@ -44,8 +46,8 @@ static bool load_autoexec(
 	if (strcmp(source, "chain") != 0) {
 		r = file_read(source, SCRIPT_FILE_MAX, &file, &len);
 		if (r < 0) {
-			snprintf(ret_error, CONFIG_ERROR_MAX, "boot.autoexec: %s: %s", source,
-				strerror(-r));
+			snprintf(ret_error, CONFIG_ERROR_MAX, "%s: boot.autoexec: %s: %s", path,
+				source, strerror(-r));
 			return false;
 		}
 		template = bytes_of(file, len);
@@ -56,7 +58,8 @@ static bool load_autoexec(
 	else
 		snprintf(reason, sizeof(reason), "out of memory");
 	if (!*ret_script)
-		snprintf(ret_error, CONFIG_ERROR_MAX, "boot.autoexec: %s: %s", source, reason);
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: boot.autoexec: %s: %s", path, source,
+			reason);
 	return *ret_script != NULL;
 }
 
@@ -120,9 +123,37 @@ struct settings *settings_load(const char *path, char ret_error[CONFIG_ERROR_MAX
 	if (!settings->config)
 		return NULL;
 	distribute(settings);
-	if (!load_autoexec(settings->config, &settings->autoexec, ret_error))
+	if (!load_autoexec(settings->config, path, &settings->autoexec, ret_error))
 		return NULL;
 	return CLEANUP_STEAL(settings);
+}
+
+bool settings_check_files(
+	const struct settings *settings, const char *path, char ret_error[CONFIG_ERROR_MAX])
+{
+	const struct refresher_plan *plan = &settings->refresher;
+	const struct {
+		const char *key;
+		const char *file;
+	} named[] = {
+		{"ca-file", plan->ca_file},
+		{"db-cert", plan->db_cert},
+		{"token-file", plan->token_file},
+	};
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		CLEANUP_FREE uint8_t *content = NULL;
+		size_t len;
+		int r = named[i].file ? file_read(named[i].file, NAMED_FILE_MAX, &content, &len)
+				      : 0;
+
+		if (r == 0)
+			continue;
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: orchestrator.%s: %s: %s", path,
+			named[i].key, named[i].file, strerror(-r));
+		return false;
+	}
+	return true;
 }
 
 void settings_free(struct settings *settings)

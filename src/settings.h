@@ -26,5 +26,11 @@ struct settings {
 
 /* NULL: refused; `ret_error` then names the file, the line where there is one, and the reason. */
 struct settings *settings_load(const char *path, char ret_error[CONFIG_ERROR_MAX]);
+
+/* Whether the files can be read that the refresher looks into: it waits for those that cannot.
+ * False with `ret_error` as above. */
+bool settings_check_files(
+	const struct settings *settings, const char *path, char ret_error[CONFIG_ERROR_MAX]);
+
 void settings_free(struct settings *settings);
 CLEANUP_DEFINE(struct settings *, settings_free)

@@ -56,7 +56,7 @@ static char one_form(uint8_t c)
 }
 
 /* 0, -EINVAL (nothing is left of it) or -ENAMETOOLONG. */
-static int normalise(struct bytes raw, struct name *ret_name)
+static int normalize(struct bytes raw, struct name *ret_name)
 {
 	size_t begin = 0, end = raw.len;
 
@@ -104,7 +104,7 @@ int catalog_publish(struct catalog *catalog, const char *name, struct artifact *
 	size_t i;
 	int r;
 
-	r = normalise(bytes_of_string(name), &normal);
+	r = normalize(bytes_of_string(name), &normal);
 	if (r < 0)
 		return r;
 	i = find(catalog, &normal);
@@ -126,7 +126,7 @@ struct artifact *catalog_get(const struct catalog *catalog, struct bytes name)
 	struct name normal;
 	size_t i;
 
-	if (normalise(name, &normal) < 0)
+	if (normalize(name, &normal) < 0)
 		return NULL;
 	i = find(catalog, &normal);
 	return i < CATALOG_ENTRIES_MAX ? artifact_ref(catalog->entries[i].artifact) : NULL;

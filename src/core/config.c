@@ -25,6 +25,7 @@
 #define CONFIG_LINE_MAX	   198
 #define CONFIG_SUBNETS_MAX 64
 #define CONFIG_VALUE_MAX   256
+#define DURATION_MAX	   32
 
 enum config_kind {
 	CONFIG_TEXT,
@@ -78,6 +79,12 @@ struct config_key {
 #define SECONDS UINT64_C(1000)
 #define MINUTES (60 * SECONDS)
 #define HOURS	(60 * MINUTES)
+#define DAYS	(24 * HOURS)
+
+static const struct duration_unit {
+	const char *suffix;
+	uint64_t ms;
+} duration_units[] = {{"d", DAYS}, {"h", HOURS}, {"m", MINUTES}, {"s", SECONDS}};
 
 /* clang-format off */
 #define KEY(section_, key_, kind_, initial_, help_, ...)                                           \
@@ -103,7 +110,7 @@ static const struct config_key config_keys[] = {
 		FIELD(orchestrator.token_file)),
 	KEY(orchestrator, "refresh-interval", CONFIG_DURATION, "15m",
 		"how often to ask for a newer signed iPXE",
-		FIELD(orchestrator.refresh_interval_ms), .min = 10 * SECONDS, .max = 168 * HOURS),
+		FIELD(orchestrator.refresh_interval_ms), .min = 10 * SECONDS, .max = 7 * DAYS),
 	KEY(network, "interfaces", CONFIG_INTERFACES, "*",
 		"names or patterns of the interfaces to serve; !name excludes",
 		FIELD(network.interfaces)),
@@ -211,25 +218,35 @@ static bool parse_count(const struct config_key *key, const char *text, uint64_t
 	return true;
 }
 
+/* In the largest unit that says it without a fraction. */
+static const char *format_duration(uint64_t ms, char text[DURATION_MAX])
+{
+	const struct duration_unit *unit = duration_units;
+
+	while (unit->ms > SECONDS && (ms == 0 || ms % unit->ms != 0))
+		unit++;
+	snprintf(text, DURATION_MAX, "%" PRIu64 "%s", ms / unit->ms, unit->suffix);
+	return text;
+}
+
 static bool parse_duration(const struct config_key *key, const char *text, uint64_t *ret_ms,
 	char reason[CONFIG_VALUE_MAX])
 {
-	static const struct {
-		const char *suffix;
-		uint64_t ms;
-	} units[] = {{"s", SECONDS}, {"m", MINUTES}, {"h", HOURS}, {"d", 24 * HOURS}};
+	char min[DURATION_MAX], max[DURATION_MAX];
 	const char *rest;
 	uint64_t value;
 
 	if (!parse_number(text, &value, &rest))
 		return refuse(reason, "is no duration: give a number and s, m, h or d");
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(rest, units[i].suffix) != 0)
+	for (size_t i = 0; i < sizeof(duration_units) / sizeof(duration_units[0]); i++) {
+		const struct duration_unit *unit = &duration_units[i];
+
+		if (strcmp(rest, unit->suffix) != 0)
 			continue;
-		if (value > key->max / units[i].ms || value * units[i].ms < key->min)
-			return refuse(reason, "is not within %" PRIu64 "s to %" PRIu64 "s",
-				key->min / SECONDS, key->max / SECONDS);
-		*ret_ms = value * units[i].ms;
+		if (value > key->max / unit->ms || value * unit->ms < key->min)
+			return refuse(reason, "is not within %s to %s",
+				format_duration(key->min, min), format_duration(key->max, max));
+		*ret_ms = value * unit->ms;
 		return true;
 	}
 	return refuse(reason, "lacks its unit: s, m, h or d");
@@ -311,7 +328,8 @@ static bool valid_value(
 	case CONFIG_FILE:
 		return text[0] == '/' || refuse(reason, "is no absolute path");
 	case CONFIG_INTERFACES:
-		return iface_policy_valid(text, &why) || refuse(reason, "%s", why);
+		return iface_policy_valid(text, &why)
+		       || refuse(reason, "is no list of interfaces: %s", why);
 	case CONFIG_SUBNETS:
 		n = admission_subnets_parse(text, subnets, CONFIG_SUBNETS_MAX);
 		if (n == -ENOSPC)
@@ -393,6 +411,22 @@ parser_error(struct config_parser *parser, const char *format, ...)
 	return 0;
 }
 
+/* Of sections without a key inih tells nothing, so they are judged here; all that is no [section]
+ * is inih's to judge. */
+static bool known_section(struct config_parser *parser, const char *line)
+{
+	size_t len = line[0] == '[' ? strcspn(line + 1, "]") : 0;
+
+	if (len == 0 || line[1 + len] != ']')
+		return true;
+	for (size_t i = 0; i < N_KEYS; i++)
+		if (strlen(config_keys[i].section) == len
+			&& strncmp(config_keys[i].section, line + 1, len) == 0)
+			return true;
+	parser_error(parser, "there is no section [%.*s]", (int)len, line + 1);
+	return false;
+}
+
 /* inih's reader: one line into `buffer`, as fgets does; NULL at the end and after an error. Leading
  * blanks go, or inih would take the line for a continuation of the one before. */
 static char *read_line(char *buffer, int size, void *stream)
@@ -422,15 +456,7 @@ static char *read_line(char *buffer, int size, void *stream)
 	}
 	memcpy(buffer, line.data, line.len);
 	buffer[line.len] = '\0';
-	return buffer;
-}
-
-static bool known_section(const char *section)
-{
-	for (size_t i = 0; i < N_KEYS; i++)
-		if (strcmp(config_keys[i].section, section) == 0)
-			return true;
-	return false;
+	return known_section(parser, buffer) ? buffer : NULL;
 }
 
 static const struct config_key *find_key(const char *section, const char *name)
@@ -452,8 +478,6 @@ static int take_value(void *user, const char *section, const char *name, const c
 
 	if (section[0] == '\0')
 		return parser_error(parser, "'%s' stands before the first [section]", name);
-	if (!key && !known_section(section))
-		return parser_error(parser, "there is no section [%s]", section);
 	if (!key)
 		return parser_error(parser, "there is no key '%s' in [%s]", name, section);
 	seen_at = &parser->seen_at[key - config_keys];
@@ -517,6 +541,8 @@ struct config *config_new(struct bytes text, const char *name, char ret_error[CO
 		parser_error(&parser, "is neither [section], key = value nor a comment");
 		return NULL;
 	}
+	if (parser.line == 0)
+		parser.line = 1; /* of an empty file */
 	if (!check_mandatory(&parser))
 		return NULL;
 	return CLEANUP_STEAL(config);
@@ -559,17 +585,6 @@ static const char *choice_word(const struct config_key *key, uint64_t value)
 	return "";
 }
 
-/* In the largest unit that says it without a fraction. */
-static void format_duration(uint64_t ms, char text[CONFIG_VALUE_MAX])
-{
-	if (ms > 0 && ms % HOURS == 0)
-		snprintf(text, CONFIG_VALUE_MAX, "%" PRIu64 "h", ms / HOURS);
-	else if (ms > 0 && ms % MINUTES == 0)
-		snprintf(text, CONFIG_VALUE_MAX, "%" PRIu64 "m", ms / MINUTES);
-	else
-		snprintf(text, CONFIG_VALUE_MAX, "%" PRIu64 "s", ms / SECONDS);
-}
-
 static const char *format_field(
 	const struct config *config, const struct config_key *key, char text[CONFIG_VALUE_MAX])
 {
@@ -579,8 +594,7 @@ static const char *format_field(
 	text[0] = '\0';
 	switch (key->kind) {
 	case CONFIG_DURATION:
-		format_duration(*(const uint64_t *)field, text);
-		return text;
+		return format_duration(*(const uint64_t *)field, text);
 	case CONFIG_COUNT:
 		snprintf(text, CONFIG_VALUE_MAX, "%" PRIu64, *(const uint64_t *)field);
 		return text;

@@ -113,6 +113,14 @@ int sandbox_drop_privileges(const char *user)
 	return 0;
 }
 
+int sandbox_check_user(const char *user)
+{
+	uid_t uid;
+	gid_t gid;
+
+	return geteuid() == 0 ? find_user(user, &uid, &gid) : 0;
+}
+
 int sandbox_allow_descriptors(unsigned count)
 {
 	struct rlimit limit, wider;
@@ -135,12 +143,17 @@ int sandbox_allow_descriptors(unsigned count)
 
 int sandbox_own_directory(const char *path, const char *user)
 {
+	struct stat status;
 	uid_t uid;
 	gid_t gid;
 	int r;
 
 	if (mkdir(path, 0750) < 0 && errno != EEXIST)
 		return -errno;
+	if (lstat(path, &status) < 0)
+		return -errno;
+	if (!S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode))
+		return -ENOTDIR;
 	if (geteuid() != 0)
 		return 0;
 	r = find_user(user, &uid, &gid);

@@ -10,10 +10,14 @@
  * -ENOENT: no such user, -EPERM or another -errno: part of it failed, and the process must end. */
 int sandbox_drop_privileges(const char *user);
 
+/* Whether `user` can be become. 0, -ENOENT: there is no such user, or another -errno. Only root
+ * asks: anybody else stays who they are. */
+int sandbox_check_user(const char *user);
+
 /* Lets this process hold `count` descriptors at once, if it may not already: within the hard limit,
  * or beyond with CAP_SYS_RESOURCE. -EPERM: the hard limit is lower and is what there is now. */
 int sandbox_allow_descriptors(unsigned count);
 
 /* Makes the directory `path` (not its parents) with mode 0750 where it is missing, and gives it to
- * `user` when we are root. 0 or -errno. */
+ * `user` when we are root. 0, -ENOTDIR: something else has that name, or another -errno. */
 int sandbox_own_directory(const char *path, const char *user);

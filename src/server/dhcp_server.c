@@ -154,7 +154,7 @@ static bool within_rate(struct dhcp_server *server, const struct dhcp_exchange *
 		return true;
 	describe(exchange, who, sizeof(who));
 	snprintf(line, sizeof(line), "silence %s reason=\"too many requests\"", who);
-	log_limited(&server->floods_logged, SILENT_LOGGED, exchange->now_ms, line, "flood");
+	log_limited(&server->floods_logged, SILENT_LOGGED, exchange->now_ms, line, "silence");
 	return false;
 }
 

@@ -2,7 +2,7 @@
 /*
  * From the orchestrator to a verified and stored generation. Files over there are published by
  * copying in place, one after another, so any single answer may be half a file or belong to another
- * generation than its neighbour: nothing counts before image and certificate have been judged
+ * generation than its neighbor: nothing counts before image and certificate have been judged
  * together. Invariant: `next` is complete when the outcome is REFRESH_NEW, and what was current is
  * never touched.
  */

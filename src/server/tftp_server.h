@@ -8,7 +8,7 @@
 
 struct event_base;
 
-/* TFTP on port 69: read requests for the catalogue's names. */
+/* TFTP on port 69: read requests for the catalog's names. */
 struct tftp_server;
 
 struct tftp_server_policy {
@@ -19,7 +19,7 @@ struct tftp_server_policy {
 	uint16_t port_first, port_last; /* of the transfers' own sockets; 0: any */
 };
 
-/* Binds the port. 0 or -errno. Table and catalogue outlive the server. A policy is to be set before
+/* Binds the port. 0 or -errno. Table and catalog outlive the server. A policy is to be set before
  * the start. */
 int tftp_server_new(uint16_t port, const struct iface_table *interfaces,
 	const struct catalog *catalog, struct tftp_server **ret_server);

@@ -26,6 +26,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define DEFAULT_CONFIG		SYSCONFDIR "/edgepxe/edgepxe.conf"
 #define DEFAULT_WAIT_MS		2000
@@ -316,15 +317,20 @@ static struct db_cert *read_certificate(const char *path)
 }
 
 /* The certificate that the appliance itself goes by: the one its operator pinned, else the one that
- * came with what it serves. */
-static struct db_cert *certificate_of(const struct config *config)
+ * came with what it serves. An appliance that has nothing yet has none, which is its log's to
+ * explain: then `ret_cert` is NULL. */
+static bool certificate_of(const struct config *config, struct db_cert **ret_cert)
 {
 	char path[1024];
 
-	if (config->orchestrator.db_cert)
-		return read_certificate(config->orchestrator.db_cert);
 	snprintf(path, sizeof(path), "%s/current/db.der", config->paths.state_dir);
-	return read_certificate(path);
+	if (config->orchestrator.db_cert)
+		*ret_cert = read_certificate(config->orchestrator.db_cert);
+	else if (access(path, F_OK) < 0 && errno == ENOENT)
+		return true;
+	else
+		*ret_cert = read_certificate(path);
+	return *ret_cert != NULL;
 }
 
 /* False: said why on standard error. Without any configuration `ret_cert` is NULL. */
@@ -334,6 +340,7 @@ static bool find_certificate(const struct options *options, struct db_cert **ret
 	CLEANUP_FREE uint8_t *text = NULL;
 	char error[CONFIG_ERROR_MAX];
 	struct config *config;
+	bool found;
 	size_t len = 0;
 	int r;
 
@@ -352,9 +359,9 @@ static bool find_certificate(const struct options *options, struct db_cert **ret
 		fprintf(stderr, "edgepxe probe: %s\n", error);
 		return false;
 	}
-	*ret_cert = certificate_of(config);
+	found = certificate_of(config, ret_cert);
 	config_free(config);
-	return true;
+	return found;
 }
 
 /* --- what came ------------------------------------------------------------------------------- */
@@ -470,10 +477,11 @@ static int run(struct probe *probe, const struct options *options, const struct 
 	report_setting(probe);
 	result = fetch_and_check(probe, options, cert);
 	if (result == PROBE_GO_ON)
-		report_verdict(probe->report, true,
+		report_verdict(probe->report, REPORT_BOOTS,
 			"a node would have its verified boot file from this LAN");
 	else
-		report_verdict(probe->report, false,
+		report_verdict(probe->report,
+			result == PROBE_NO_BOOT ? REPORT_DOES_NOT_BOOT : REPORT_CANNOT_TELL,
 			probe->reason[0] ? probe->reason : "this host could not go on");
 	return result == PROBE_GO_ON	 ? EXIT_BOOTS
 	       : result == PROBE_NO_BOOT ? EXIT_DOES_NOT_BOOT

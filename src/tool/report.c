@@ -88,18 +88,33 @@ void report_fact(struct report *report, const char *key, json_t *value)
 	json_object_set_new(report->object, key, value);
 }
 
-void report_verdict(struct report *report, bool good, const char *text)
+static const char *verdict_words(enum report_verdict verdict)
+{
+	switch (verdict) {
+	case REPORT_BOOTS:
+		return "boots";
+	case REPORT_DOES_NOT_BOOT:
+		return "would not boot";
+	case REPORT_CANNOT_TELL:
+		return "cannot tell";
+	}
+	return "?";
+}
+
+void report_verdict(struct report *report, enum report_verdict verdict, const char *text)
 {
 	uint64_t elapsed_ms = clock_now_ms() - report->started_ms;
 
-	json_object_set_new(report->object, "boots", json_boolean(good));
+	json_object_set_new(report->object, "boots",
+		verdict == REPORT_CANNOT_TELL ? json_null()
+					      : json_boolean(verdict == REPORT_BOOTS));
 	json_object_set_new(report->object, "verdict", json_string(text));
 	json_object_set_new(report->object, "ms", json_integer((json_int_t)elapsed_ms));
 	if (report->as_json) {
 		json_dumpf(report->object, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		printf("%s after %.3f s: %s\n", good ? "boots" : "would not boot",
-			(double)elapsed_ms / 1000, text);
+		printf("%s after %.3f s: %s\n", verdict_words(verdict), (double)elapsed_ms / 1000,
+			text);
 	}
 }

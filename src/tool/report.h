@@ -31,5 +31,11 @@ void report_advise(struct report *report, const char *advice);
 /* A fact beside the steps, for JSON alone; takes over `value`. */
 void report_fact(struct report *report, const char *key, json_t *value);
 
+enum report_verdict {
+	REPORT_BOOTS,
+	REPORT_DOES_NOT_BOOT,
+	REPORT_CANNOT_TELL, /* this host is what failed */
+};
+
 /* The last line, or the object. */
-void report_verdict(struct report *report, bool good, const char *text);
+void report_verdict(struct report *report, enum report_verdict verdict, const char *text);

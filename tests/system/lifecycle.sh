@@ -199,6 +199,12 @@ command_line() {
 	tap_check "--check-config: bad" cli 1 --config "$config" --check-config
 	tap_check "names the file and the line" \
 		grep -qE "edgepxe\.conf:$(wc -l <"$config"): " "$LAB_RUN/said"
+	write_config
+	mv "$LAB_RUN/front-ca.crt" "$LAB_RUN/away.crt"
+	tap_check "--check-config: a file that is named and not there" cli 1 --config "$config" --check-config
+	tap_check "is named with its key" grep -q 'orchestrator.ca-file: .*front-ca.crt: No such file' "$LAB_RUN/said"
+	mv "$LAB_RUN/away.crt" "$LAB_RUN/front-ca.crt"
+	printf '[tftp]\nwindow-max = 65\n' >>"$config"
 	tap_check "a bad configuration does not start" cli 1 --config "$config" --foreground
 	tap_check "nor does one that is not there" cli 1 --config "$LAB_RUN/none" --foreground
 	tap_check "a mistake on the command line" cli 2 --frob
@@ -218,7 +224,7 @@ refused_starts() {
 	daemon_ended 5
 	[ $? -eq 1 ]
 	tap_ok $? "a port that is taken: status 1"
-	tap_check "and its number" logged '69.*Address already in use'
+	tap_check "and its number" logged '69.*Address already in use.* advice=.*ss -ulnp'
 	lab_stop_process "$occupant"
 	forget_log
 
@@ -229,13 +235,15 @@ refused_starts() {
 	daemon_ended 5
 	[ $? -eq 1 ]
 	tap_ok $? "a user without the capability: status 1"
-	tap_check "and the reason" logged 'bind .*Permission denied'
+	tap_check "and the reason" logged 'bind .*Permission denied.* advice=.*CAP_NET_BIND_SERVICE'
 
 	lab_in edge "$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --foreground --user no-such-user \
 		>>"$LAB_RUN/log" 2>&1 </dev/null
 	[ $? -eq 1 ]
 	tap_ok $? "an unknown user: status 1"
-	tap_check "and its name" logged 'no-such-user'
+	tap_check "and its name" logged 'find user no-such-user.*there is no such user.*systemd-sysusers'
+	! lab_in edge "$EDGEPXED" --config "$LAB_RUN/edgepxe.conf" --user no-such-user 2>/dev/null
+	tap_ok $? "nor does it go to the background"
 }
 
 # As the service unit starts it: an ordinary user with the one capability.

@@ -124,5 +124,16 @@ start_site
 start_edgepxed "refused"
 expect 1 "no PXE server does" --timeout 2
 
+case="nothing stored yet, the appliance itself"
+rm -rf "$work/state"
+start_site
+start_edgepxed "waiting for=artifact"
+expect_at_home 1 "no PXE server does"
+
+case="no right to ask"
+in_ns node setpriv --reuid nobody --clear-groups --bounding-set -all "$probe" probe \
+	--config /nonexistent --db-cert "$images/db.der" >"$work/report" 2>&1
+judge 2 "^cannot tell .*port 68: Permission denied" $?
+
 echo "$n_passed cases as expected, $n_failed not"
 [ "$n_failed" = 0 ]

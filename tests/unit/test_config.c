@@ -107,12 +107,15 @@ static void test_errors_name_file_line_and_reason(void **state)
 		const char *text;
 		const char *message;
 	} cases[] = {
-		{"", "test.conf:0: orchestrator.url is missing"},
+		{"", "test.conf:1: orchestrator.url is missing"},
 		{"[network]\ninterfaces = *\n", "test.conf:2: orchestrator.url is missing"},
 		{"[network]\ninterfaces=;eth0\n", "a comment needs a blank before its ';'"},
 		{"url = x\n", "test.conf:1: 'url' stands before the first [section]"},
 		{URL "colour = red\n", "test.conf:3: there is no key 'colour' in [orchestrator]"},
-		{URL "[paint]\ncolour = red\n", "test.conf:4: there is no section [paint]"},
+		{URL "[paint]\ncolour = red\n", "test.conf:3: there is no section [paint]"},
+		{URL "[paint]\n", "test.conf:3: there is no section [paint]"},
+		{URL "[]\ncolour = red\n", "'colour' stands before the first [section]"},
+		{URL "[network]\ninterfaces = eth[0\n", "'eth[0' is no list of interfaces: '['"},
 		{URL "url = https://b/\n",
 			"test.conf:3: orchestrator.url was given before, in line 2"},
 		{"[orchestrator]\nurl = http://a/\n", "does not start with https://"},
@@ -122,8 +125,8 @@ static void test_errors_name_file_line_and_reason(void **state)
 		{"[orchestrator]\nurl = https://a/b?c\n", "may not stand in it: '?'"},
 		{URL "ca-file = etc/ca.pem\n", "test.conf:3: orchestrator.ca-file: 'etc/ca.pem' is "
 					       "no absolute path"},
-		{URL "refresh-interval = 5s\n", "is not within 10s to 604800s"},
-		{URL "refresh-interval = 8d\n", "is not within 10s to 604800s"},
+		{URL "refresh-interval = 5s\n", "is not within 10s to 7d"},
+		{URL "refresh-interval = 8d\n", "is not within 10s to 7d"},
 		{URL "refresh-interval = 99999999999999999999s\n", "is no duration"},
 		{URL "refresh-interval = 18446744073709551615d\n", "is not within"},
 		{URL "refresh-interval = 15\n", "lacks its unit"},

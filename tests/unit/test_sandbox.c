@@ -180,6 +180,8 @@ static void test_a_user_with_capabilities_keeps_one(void **state)
 
 static void as_nobody_knows_whom(void)
 {
+	EXPECT(sandbox_check_user("nobody") == 0);
+	EXPECT(sandbox_check_user("no-such-user-here") == -ENOENT);
 	EXPECT(sandbox_drop_privileges("no-such-user-here") == -ENOENT);
 	EXPECT(getuid() == 0);
 }
@@ -189,6 +191,18 @@ static void test_an_unknown_user(void **state)
 	(void)state;
 	needs_root();
 	in_a_child(as_nobody_knows_whom);
+}
+
+static void test_a_file_is_given_to_nobody(void **state)
+{
+	char path[] = "/tmp/test_sandbox.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(sandbox_own_directory(path, "nobody"), -ENOTDIR);
+	unlink(path);
 }
 
 static void as_whoever_runs_the_test(void)
@@ -215,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_an_ordinary_user_loses_nothing),
 		cmocka_unit_test(test_a_user_with_capabilities_keeps_one),
 		cmocka_unit_test(test_an_unknown_user),
+		cmocka_unit_test(test_a_file_is_given_to_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
