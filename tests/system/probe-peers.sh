@@ -188,6 +188,11 @@ ip -n "$run-node" link add spare0 type veth peer name spare1
 ip -n "$run-node" addr add 10.78.0.1/24 dev spare0
 ip -n "$run-node" link set spare0 up
 ip -n "$run-node" link set spare1 up
+# The kernel tells of a link that has come up a moment later.
+for _ in $(seq 50); do
+	ip -n "$run-node" -o link show dev spare0 | grep -q 'state UP' && break
+	sleep 0.1
+done
 in_ns node "$probe" probe >"$work/report" 2>&1
 judge 2 "lan0, spare0" $?
 
