@@ -379,12 +379,6 @@ static enum probe_result keep(const char *path, const uint8_t *data, size_t len)
 	return PROBE_IMPOSSIBLE;
 }
 
-static void hex_of(const uint8_t *octets, size_t len, char *text)
-{
-	for (size_t i = 0; i < len; i++)
-		sprintf(text + 2 * i, "%02x", octets[i]);
-}
-
 static enum probe_result check_image(struct probe *probe, const uint8_t *data, size_t len)
 {
 	const struct pxe_arch *arch = probe->client.arch;
@@ -427,7 +421,7 @@ static enum probe_result check_signature(
 		return probe_fail(probe, "signature",
 			"which server sent it, and whether keys and image are of one generation",
 			"the boot file is %s", reason);
-	hex_of(artifact_sha256(artifact), SHA256_LEN, sha256);
+	bytes_hex(bytes_of(artifact_sha256(artifact), SHA256_LEN), sha256);
 	log_escape(bytes_of_string(artifact_signer(artifact)->subject), subject, sizeof(subject));
 	report_step(
 		probe->report, REPORT_OK, "signature", "good, by %s; sha256 %s", subject, sha256);
