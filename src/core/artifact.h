@@ -12,7 +12,7 @@ enum artifact_kind {
 	ARTIFACT_SCRIPT, /* an iPXE script, protected by nothing: it names no secret */
 };
 
-/* What a judgement says to a person: why an artifact was refused. */
+/* What a judgment says to a person: why an artifact was refused. */
 #define ARTIFACT_REASON_MAX 512
 #define ARTIFACT_SCRIPT_MAX 65536 /* octets; chain.ipxe has some thousand */
 

@@ -144,7 +144,7 @@ static void receive_oack(
 		return;
 	for (size_t i = 0; i < oack->n_options; i++) {
 		if (!agree(download, &oack->options[i])) {
-			break_off(download, "the option acknowledgement grants what was not asked");
+			break_off(download, "the option acknowledgment grants what was not asked");
 			return;
 		}
 	}

@@ -435,7 +435,7 @@ static void warn_changed_db(const struct refresh_job *job)
 		return;
 	db_cert_identity(job->next.db, &identity);
 	log_warning("db-changed sha256-before=%s sha256=%s subject=\"%s\" meaning=\"firmware that "
-		    "enrolled the certificate before refuses what is served now: enrol " DB_URL_NAME
+		    "enrolled the certificate before refuses what is served now: enroll " DB_URL_NAME
 		    " again\"",
 		fingerprint(job->current->db, before), fingerprint(job->next.db, after),
 		subject_of(&identity, subject));
@@ -454,7 +454,7 @@ static void explain_pinned_refusal(const struct refresh_job *job, const struct s
 	db = db_cert_new(bytes_of(response.body, response.body_len));
 	if (db && !db_cert_equal(db, job->next.db))
 		log_warning("db-differs pinned-sha256=%s published-sha256=%s meaning=\"the "
-			    "orchestrator signs with another key now: enrol its " DB_URL_NAME
+			    "orchestrator signs with another key now: enroll its " DB_URL_NAME
 			    " in the nodes and pin that, if it is right\"",
 			fingerprint(job->next.db, pinned), fingerprint(db, published));
 	db_cert_free(db);

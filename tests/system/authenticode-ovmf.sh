@@ -27,18 +27,18 @@ skip() {
 . "$srcdir/tests/lab/apt.sh"
 
 make_varstore() {
-	local deb name enrol=()
+	local deb name enroll=()
 
 	deb=$(lab_package bookworm-backports python3-virt-firmware) || skip "virt-firmware cannot be had"
 	dpkg-deb -x "$deb" "$work/virt-firmware"
 	for name in "${db[@]}"; do
 		openssl x509 -inform DER -in "$images/$name.der" -out "$work/$name.pem"
-		enrol+=(--add-db "$guid" "$work/$name.pem")
+		enroll+=(--add-db "$guid" "$work/$name.pem")
 	done
 	PYTHONPATH=$work/virt-firmware/usr/lib/python3/dist-packages \
 		/usr/bin/python3 -m virt.firmware.vars -i /usr/share/OVMF/OVMF_VARS_4M.fd \
 		-o "$work/vars.fd" --set-pk "$guid" "$work/db.pem" --add-kek "$guid" "$work/db.pem" \
-		"${enrol[@]}" --sb >"$work/varstore.log" 2>&1 ||
+		"${enroll[@]}" --sb >"$work/varstore.log" 2>&1 ||
 		skip "no variable store: $(tail -n 1 "$work/varstore.log")"
 }
 
