@@ -434,9 +434,10 @@ static void warn_changed_db(const struct refresh_job *job)
 		|| db_cert_equal(job->current->db, job->next.db))
 		return;
 	db_cert_identity(job->next.db, &identity);
-	log_warning("db-changed sha256-before=%s sha256=%s subject=\"%s\" meaning=\"firmware that "
-		    "enrolled the certificate before refuses what is served now: enroll " DB_URL_NAME
-		    " again\"",
+	log_warning(
+		"db-changed sha256-before=%s sha256=%s subject=\"%s\" meaning=\"firmware that "
+		"enrolled the certificate before refuses what is served now: enroll " DB_URL_NAME
+		" again\"",
 		fingerprint(job->current->db, before), fingerprint(job->next.db, after),
 		subject_of(&identity, subject));
 }
