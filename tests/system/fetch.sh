@@ -38,10 +38,10 @@ start() {
 		;;
 	esac
 	: >"$work/$current.log"
+	mark
 	"$builddir/tests/system/refresh_run" --interval-ms 60000 "$@" >"$work/$current.out" \
 		2>"$work/$current.log" &
 	pid=$!
-	mark
 }
 
 # From here on only new lines count.
