@@ -53,10 +53,9 @@ lab_cached() {
 
 # --- a run: one temporary directory, its processes and its namespaces -----------------------------
 
-LAB_PIDS=()
-LAB_NAMESPACES=()
-
 lab_run_start() {
+	LAB_PIDS=()
+	LAB_NAMESPACES=()
 	LAB_RUN=$(mktemp -d "${TMPDIR:-/tmp}/edgepxe-lab.XXXXXX")
 	LAB_RUN_NAME=edgepxe-lab-$BASHPID
 	# The unprivileged user of the daemon and of nginx has to get through.

@@ -69,10 +69,10 @@ lab_net_up() {
 		lab_in cloud ip route add default via "$LAB_ROUTER_WAN_IP"
 }
 
-# lab_net_add_port INTERFACE: a tap on the site's bridge, for a machine.
+# lab_net_add_tap INTERFACE [BRIDGE]: a tap on a bridge of the site, for a machine.
 lab_net_add_tap() {
 	lab_in site ip tuntap add dev "$1" mode tap &&
-		lab_in site ip link set "$1" master br0 &&
+		lab_in site ip link set "$1" master "${2:-br0}" &&
 		lab_in site ip link set "$1" up
 }
 

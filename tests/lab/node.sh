@@ -5,6 +5,9 @@
 # firmware's own PXE client runs (romfile=), not QEMU's iPXE ROM; its screen is
 # $LAB_RUN/console.log.
 
+# Arguments of QEMU to come before those of the node's own interface: what they add comes first.
+LAB_NODE_ARGUMENTS=()
+
 # lab_node_start [VARSTORE]: with a variable store, Secure Boot is on.
 lab_node_start() {
 	local varstore=${1-} vars=$LAB_RUN/vars.fd code machine
@@ -27,6 +30,7 @@ lab_node_start() {
 		-display none -vga none -monitor none -serial "file:$LAB_RUN/console.log" \
 		-drive "if=pflash,format=raw,unit=0,readonly=on,file=$code" \
 		-drive "if=pflash,format=raw,unit=1,file=$vars" \
+		"${LAB_NODE_ARGUMENTS[@]}" \
 		-netdev tap,id=net0,ifname=node0,script=no,downscript=no \
 		-device "virtio-net-pci,netdev=net0,mac=$LAB_NODE_MAC,bootindex=1,romfile=" \
 		-device virtio-rng-pci

@@ -84,7 +84,7 @@ lab_stages_watch() {
 }
 
 lab_screen() {
-	tr -d '\033\r' <"$LAB_RUN/console.log" | sed 's/\[[0-9;=]*[a-zA-Z]//g' | grep -v '^ *$'
+	sed 's/\x1b\[[0-9;=?]*[a-zA-Z]//g; s/\r//g' "$LAB_RUN/console.log" | grep -av '^ *$'
 }
 
 lab_tail() {
