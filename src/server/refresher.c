@@ -304,7 +304,8 @@ int refresher_set_plan(struct refresher *refresher, const struct refresher_plan 
 
 void refresher_hurry(struct refresher *refresher)
 {
-	if (refresher->busy || refresher->backoff.failures == 0)
+	/* After a first failure the next try is near, and is not put off by another change. */
+	if (refresher->busy || refresher->backoff.failures <= 1)
 		return;
 	backoff_reset(&refresher->backoff);
 	schedule(refresher, backoff_next_ms(&refresher->backoff, random_bits()));

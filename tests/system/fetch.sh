@@ -252,6 +252,23 @@ test_backoff() {
 	stop
 }
 
+# An interface that comes and goes all the time does not put the next try off for ever.
+test_flapping() {
+	local i
+	orchestrator_stop
+	start flapping "${orch_trust[@]}"
+	expect '^refresh-failed '
+	mark
+	for ((i = 0; i < 40; i++)); do
+		kill -USR1 "$pid"
+		sleep 0.2
+	done &
+	expect '^refresh-failed ' 6
+	wait $!
+	orchestrator_start
+	stop
+}
+
 test_token() {
 	printf 'top.secret\n' >"$work/token"
 	fails token-missing 'HTTP 401: a bearer token is wanted' --url https://orch.test/token/ \
@@ -562,7 +579,7 @@ for part in "${@:-all}"; do
 	all)
 		start_slow
 		for name in trust answers token refusals conditional reload pinned server_certificate last_good \
-			state_directory cancel backoff slow; do
+			state_directory cancel backoff flapping slow; do
 			"test_$name"
 		done
 		;;
