@@ -369,7 +369,7 @@ static int start_events(struct daemon *daemon)
 	return 0;
 }
 
-static int start(struct daemon *daemon)
+int daemon_start(struct daemon *daemon)
 {
 	int r;
 
@@ -407,10 +407,6 @@ static int start(struct daemon *daemon)
 
 int daemon_run(struct daemon *daemon)
 {
-	int r = start(daemon);
-
-	if (r < 0)
-		return r;
 	daemon_tell(daemon);
 	notify_ready();
 	if (event_base_dispatch(daemon->base) < 0)

@@ -13,6 +13,9 @@ int daemon_new(struct settings *settings, const char *config_path, struct daemon
 void daemon_free(struct daemon *daemon);
 CLEANUP_DEFINE(struct daemon *, daemon_free)
 
-/* Serves until SIGTERM or SIGINT; 0, or -errno when it cannot go on, logged. To be called with the
- * last of the privileges dropped: threads start in here. */
+/* All that can fail before there is something to do. To be called with the last of the privileges
+ * dropped, in the process that is to run: threads start in here. 0 or -errno, logged. */
+int daemon_start(struct daemon *daemon);
+
+/* Serves until SIGTERM or SIGINT; 0, or -errno when it cannot go on, logged. */
 int daemon_run(struct daemon *daemon);

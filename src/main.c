@@ -7,12 +7,14 @@
 
 #include "base/log.h"
 #include "daemon.h"
+#include "io/background.h"
 #include "io/sandbox.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define DEFAULT_CONFIG SYSCONFDIR "/edgepxe/edgepxe.conf"
@@ -120,13 +122,16 @@ static int check_files(const struct options *options, const struct settings *set
 	return EXIT_OK;
 }
 
-/* To the background, with the log to syslog; the configuration's path must be absolute by now. */
-static int detach(void)
+/* The path from any directory. Links in it stay: the next reload is to follow them anew. */
+static char *absolute_path(const char *path)
 {
-	if (daemon(0, 0) < 0)
-		return -errno;
-	log_to_syslog("edgepxed");
-	return 0;
+	CLEANUP_FREE char *directory = NULL;
+	char *absolute;
+
+	if (path[0] == '/')
+		return strdup(path);
+	directory = getcwd(NULL, 0);
+	return directory && asprintf(&absolute, "%s/%s", directory, path) >= 0 ? absolute : NULL;
 }
 
 static bool user_exists(const char *user)
@@ -141,17 +146,31 @@ static bool user_exists(const char *user)
 	return r == 0;
 }
 
-static int serve(const struct options *options, struct settings *settings)
+static int failed(const char *step, int r)
+{
+	log_error("start-failed step=\"%s\" error=\"%s\"", step, strerror(-r));
+	return EXIT_FAILED;
+}
+
+static int go_to_background(int *ret_fd)
+{
+	int r = background_enter(ret_fd);
+
+	if (r == 0)
+		log_to_syslog("edgepxed");
+	return r;
+}
+
+static int serve(const struct options *options, const char *config_path, struct settings *settings)
 {
 	CLEANUP(daemon_free_p) struct daemon *server = NULL;
-	CLEANUP_FREE char *config_path = realpath(options->config_path, NULL);
 	const char *user = options->user ? options->user : settings->config->process.user;
 	const char *state_dir = settings->config->paths.state_dir;
-	int r;
+	int caller = -1, r;
 
 	umask(0027);
 	signal(SIGPIPE, SIG_IGN);
-	if (!config_path || !user_exists(user)) {
+	if (!user_exists(user)) {
 		settings_free(settings);
 		return EXIT_FAILED;
 	}
@@ -163,22 +182,26 @@ static int serve(const struct options *options, struct settings *settings)
 			state_dir, strerror(-r));
 	if (daemon_new(settings, config_path, &server) < 0)
 		return EXIT_FAILED;
-	r = options->foreground ? 0 : detach();
-	if (r < 0) {
-		log_error("start-failed step=background error=\"%s\"", strerror(-r));
-		return EXIT_FAILED;
-	}
+	r = options->foreground ? 0 : go_to_background(&caller);
+	if (r < 0)
+		return failed("background", r);
 	r = sandbox_drop_privileges(user);
 	if (r < 0) {
 		log_error("start-failed step=\"become user %s\" error=\"%s\"", user, strerror(-r));
 		return EXIT_FAILED;
 	}
+	if (daemon_start(server) < 0)
+		return EXIT_FAILED;
+	r = options->foreground ? 0 : background_ready(caller);
+	if (r < 0)
+		return failed("background", r);
 	return daemon_run(server) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 int main(int argc, char **argv)
 {
 	CLEANUP(settings_free_p) struct settings *settings = NULL;
+	CLEANUP_FREE char *config_path = NULL;
 	const char *last_section = NULL;
 	char error[CONFIG_ERROR_MAX];
 	struct options options;
@@ -186,6 +209,9 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	config_path = absolute_path(options.config_path);
+	if (!config_path)
+		return failed("find the configuration", -errno);
 	settings = settings_load(options.config_path, error);
 	if (!settings) {
 		fprintf(stderr, "%s\n", error);
@@ -196,6 +222,6 @@ int main(int argc, char **argv)
 	else if (options.check_config)
 		return check_files(&options, settings);
 	else
-		return serve(&options, CLEANUP_STEAL(settings));
+		return serve(&options, config_path, CLEANUP_STEAL(settings));
 	return EXIT_OK;
 }

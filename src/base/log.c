@@ -16,7 +16,7 @@ static bool log_syslog;
 
 void log_to_syslog(const char *name)
 {
-	openlog(name, LOG_PID, LOG_DAEMON);
+	openlog(name, LOG_PID | LOG_PERROR, LOG_DAEMON);
 	log_syslog = true;
 }
 

@@ -8,7 +8,8 @@
 /* Lines go to standard error, one a call, in one write. Levels are those of <syslog.h>; under
  * systemd ($JOURNAL_STREAM) each line opens with its level as <N>, as sd-daemon(3) has it. */
 
-/* From now on lines go to syslog(3) as `name`, for a process that has no standard error any more.
+/* From now on lines go to syslog(3) as `name` too: standard error hears them for as long as it
+ * lasts.
  */
 void log_to_syslog(const char *name);
 

@@ -246,6 +246,64 @@ refused_starts() {
 	tap_ok $? "nor does it go to the background"
 }
 
+# Its exit status, once it has left the terminal; DAEMON is who stays behind.
+in_background() {
+	local status pid
+	(cd "$LAB_RUN" && ulimit -u "${PROCESSES:-$(ulimit -u)}" && lab_in edge timeout 20 "$EDGEPXED" \
+		--config edgepxe.conf) >>"$LAB_RUN/log" 2>&1 </dev/null
+	status=$?
+	DAEMON=$(ip netns pids "$LAB_RUN_NAME-edge" | while read -r pid; do
+		if [ "$(cat "/proc/$pid/comm")" = edgepxed ]; then echo "$pid"; fi
+	done)
+	return "$status"
+}
+
+nobody_behind() {
+	[ -z "$DAEMON" ]
+}
+
+background() {
+	write_config
+	forget_log
+	in_background
+	tap_ok $? "to the background: status 0"
+	tap_check "and it goes on without a terminal" [ "$(process_status NSsid)" = "$DAEMON" ]
+	tap_check "and holds no file of who started it" \
+		[ "$(readlink "/proc/$DAEMON/fd/"[012] | sort -u)" = /dev/null ]
+	expect_offer client 10.77.0.4 "and it answers as soon as the command has ended"
+	INTERFACES=none0 write_config
+	kill -HUP "$DAEMON"
+	expect_offer client "" "and a reload finds the configuration of a relative path"
+	kill -TERM "$DAEMON"
+	lab_wait_for 10 daemon_gone
+	tap_ok $? "and ends well"
+
+	forget_log
+	PROCESSES=1 in_background
+	tap_check "a start that fails in the end, for want of a thread: status 1" [ $? -eq 1 ]
+	tap_check "and the reason on standard error" logged 'step="worker thread"'
+	tap_check "and nothing is left behind" nobody_behind
+}
+
+# A ConfigMap's update is the swap of a link, after which the file from before is gone.
+linked_config() {
+	mkdir "$LAB_RUN/before" "$LAB_RUN/after"
+	write_config
+	mv "$LAB_RUN/edgepxe.conf" "$LAB_RUN/before/"
+	ln -s before "$LAB_RUN/data"
+	ln -s data/edgepxe.conf "$LAB_RUN/edgepxe.conf"
+	daemon_start
+	expect_log 20 '^(<.>)?ready ' "a configuration behind links"
+	cp "$LAB_RUN/before/edgepxe.conf" "$LAB_RUN/after/"
+	ln -sfT after "$LAB_RUN/data"
+	rm -r "$LAB_RUN/before"
+	kill -HUP "$DAEMON"
+	expect_log 5 '^(<.>)?reloaded ' "is found again when the links lead elsewhere"
+	daemon_stop
+	tap_ok $? "and it ends well"
+	rm "$LAB_RUN/edgepxe.conf"
+}
+
 # As the service unit starts it: an ordinary user with the one capability.
 unprivileged() {
 	rm -rf "$LAB_RUN/state"
@@ -279,6 +337,8 @@ main() {
 	reloads
 	endings
 	state_directories
+	linked_config
+	background
 	unprivileged
 	refused_starts
 	tap_done
