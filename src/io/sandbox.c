@@ -8,8 +8,11 @@
  */
 #include "io/sandbox.h"
 
+#include "base/cleanup.h"
+
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -141,8 +144,10 @@ int sandbox_allow_descriptors(unsigned count)
 	return -EPERM;
 }
 
+/* Through a descriptor: what was looked at is what changes hands. */
 int sandbox_own_directory(const char *path, const char *user)
 {
+	CLEANUP_CLOSE int fd = -1;
 	struct stat status;
 	uid_t uid;
 	gid_t gid;
@@ -150,14 +155,15 @@ int sandbox_own_directory(const char *path, const char *user)
 
 	if (mkdir(path, 0750) < 0 && errno != EEXIST)
 		return -errno;
-	if (lstat(path, &status) < 0)
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0)
 		return -errno;
 	if (!S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode))
 		return -ENOTDIR;
-	if (geteuid() != 0)
+	if (geteuid() != 0 || S_ISLNK(status.st_mode))
 		return 0;
 	r = find_user(user, &uid, &gid);
 	if (r < 0)
 		return r;
-	return lchown(path, uid, gid) < 0 ? -errno : 0;
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }

@@ -19,5 +19,6 @@ int sandbox_check_user(const char *user);
 int sandbox_allow_descriptors(unsigned count);
 
 /* Makes the directory `path` (not its parents) with mode 0750 where it is missing, and gives it to
- * `user` when we are root. 0, -ENOTDIR: something else has that name, or another -errno. */
+ * `user` when we are root. Where a link leads is the operator's own affair. 0,
+ * -ENOTDIR: something else has that name, or another -errno. */
 int sandbox_own_directory(const char *path, const char *user);

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,6 +221,43 @@ static void test_whoever_it_is(void **state)
 	in_a_child(as_whoever_runs_the_test);
 }
 
+static uid_t owner_of(const char *path)
+{
+	struct stat status;
+
+	assert_int_equal(lstat(path, &status), 0);
+	return status.st_uid;
+}
+
+static void test_a_directory_is_given_away_and_nothing_else(void **state)
+{
+	char base[] = "/tmp/test-sandbox-XXXXXX", path[64], other[64];
+	uid_t nobody;
+
+	(void)state;
+	needs_root();
+	nobody = getpwnam("nobody")->pw_uid;
+	assert_non_null(mkdtemp(base));
+	snprintf(path, sizeof(path), "%s/made", base);
+	assert_int_equal(sandbox_own_directory(path, "nobody"), 0);
+	assert_int_equal(owner_of(path), nobody);
+
+	snprintf(other, sizeof(other), "%s/file", base);
+	close(creat(other, 0600));
+	assert_int_equal(sandbox_own_directory(other, "nobody"), -ENOTDIR);
+	assert_int_equal(owner_of(other), 0);
+	assert_int_equal(unlink(other), 0);
+
+	snprintf(other, sizeof(other), "%s/link", base);
+	assert_int_equal(symlink("/etc", other), 0);
+	assert_int_equal(sandbox_own_directory(other, "nobody"), 0);
+	assert_int_equal(owner_of(other), 0);
+	assert_int_equal(owner_of("/etc"), 0);
+	assert_int_equal(unlink(other), 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rmdir(base), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_a_user_with_capabilities_keeps_one),
 		cmocka_unit_test(test_an_unknown_user),
 		cmocka_unit_test(test_a_file_is_given_to_nobody),
+		cmocka_unit_test(test_a_directory_is_given_away_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
