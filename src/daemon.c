@@ -191,6 +191,16 @@ static void on_watchdog(evutil_socket_t fd, short what, void *context)
 	notify_watchdog();
 }
 
+/* Each transfer has a socket of its own. */
+static void allow_sockets(unsigned transfers_max)
+{
+	int r = sandbox_allow_descriptors(transfers_max + DESCRIPTORS_OTHER);
+
+	if (r < 0)
+		log_warning("few-descriptors max-transfers=%u error=\"%s\"", transfers_max,
+			strerror(-r));
+}
+
 /* --- reload: all that can fail comes first
  * --------------------------------------------------------- */
 
@@ -222,12 +232,15 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	if (daemon->stopping)
+		return;
 	notify_reloading();
 	wanted = settings_load(daemon->config_path, error);
 	if (wanted && reload_prepare(daemon, wanted, error) == 0) {
 		iface_table_set_policy(daemon->interfaces, &wanted->interfaces);
 		settings_free(daemon->settings);
 		daemon->settings = wanted;
+		allow_sockets(wanted->tftp.transfers_max);
 		apply_policies(daemon);
 		log_notice("reloaded config=%s", daemon->config_path);
 	} else {
@@ -299,16 +312,6 @@ static int failed_to_bind(const char *ports, int r)
 		advice = " advice=\"start as root or with CAP_NET_BIND_SERVICE\"";
 	log_error("start-failed step=\"bind UDP %s\" error=\"%s\"%s", ports, strerror(-r), advice);
 	return r;
-}
-
-/* Each transfer has a socket of its own. */
-static void allow_sockets(unsigned transfers_max)
-{
-	int r = sandbox_allow_descriptors(transfers_max + DESCRIPTORS_OTHER);
-
-	if (r < 0)
-		log_warning("few-descriptors max-transfers=%u error=\"%s\"", transfers_max,
-			strerror(-r));
 }
 
 int daemon_new(struct settings *settings, const char *config_path, struct daemon **ret_daemon)

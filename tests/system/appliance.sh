@@ -86,6 +86,8 @@ write_config() {
 		interfaces = ${INTERFACES:-lan*}
 		address = ${ADDRESS-}
 		clients = ${CLIENTS-}
+		[tftp]
+		max-transfers = ${MAX_TRANSFERS:-4096}
 		[process]
 		user = nobody
 		drain-time = ${DRAIN_TIME:-20s}

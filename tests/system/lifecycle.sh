@@ -84,6 +84,11 @@ changing_addresses() {
 	expect_offer client 10.77.0.4 "and answers again"
 }
 
+# The soft limit of the daemon.
+more_descriptors_than() {
+	[ "$(awk '/^Max open files/ { print $4 }' "/proc/$DAEMON/limits")" -gt "$1" ]
+}
+
 reloads() {
 	local before
 	forget_log
@@ -100,6 +105,13 @@ reloads() {
 	expect_log 5 '^(<.>)?reloaded ' "a good one is taken"
 	expect_offer other "" "an interface that is excluded now is silent"
 	expect_offer client 10.77.0.4 "the other one answers"
+
+	forget_log
+	MAX_TRANSFERS=9000 write_config
+	kill -HUP "$DAEMON"
+	expect_log 5 '^(<.>)?reloaded ' "more transfers at once"
+	lab_wait_for 5 more_descriptors_than 9000
+	tap_ok $? "come with the descriptors that they need"
 
 	before=$(process_status Uid)
 	forget_log
@@ -122,7 +134,10 @@ endings() {
 	kill -TERM "$DAEMON"
 	expect_log 5 '^(<.>)?stopping ' "SIGTERM with a transfer in flight: it says that it stops"
 	expect_notified 5 '^STOPPING=1' "and tells the manager"
+	kill -HUP "$DAEMON"
 	expect_offer client "" "it offers nothing any more"
+	! logged 'reloaded'
+	tap_ok $? "and reloads nothing any more"
 	! lab_in client curl -sS -m 2 -o /dev/null "tftp://10.77.0.4/ipxe.efi" 2>/dev/null
 	tap_ok $? "and takes no new transfer"
 	tap_check "the transfer is still on its way" [ "$(stat -c %s "$LAB_RUN/slow")" -lt 1000000 ]
