@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Joins tftp_transfer to sockets, timers and limits. A session is one transfer with its client:
- * found by (address, port), holding a reference to what it sends, and its own copy of the request
- * and of the limits, so that a reload or a newly published artifact does not touch it. Nothing is
- * allocated for a packet, and the octets of a file are never copied here.
+ * found by the client's address and port and ours, holding a reference to what it sends, and its
+ * own copy of the request and of the limits, so that a reload or a newly published artifact does
+ * not touch it. Nothing is allocated for a packet, and the octets of a file are never copied here.
  */
 #include "server/tftp_server.h"
 
@@ -135,15 +135,18 @@ static void put_client(struct tftp_server *server, struct client *client)
 	free(client);
 }
 
-static struct session *find_session(const struct tftp_server *server, struct endpoint peer)
+/* RFC 1350 section 4: both ends of a transfer are known by address and port. */
+static struct session *find_session(
+	const struct tftp_server *server, const struct udp_datagram *datagram)
 {
-	struct client *client = find_client(server, peer.address);
+	struct client *client = find_client(server, datagram->source.address);
 	struct session *session;
 
 	if (!client)
 		return NULL;
 	LIST_FOREACH (session, &client->sessions, of_client)
-		if (session->path.peer.port == peer.port)
+		if (session->path.peer.port == datagram->source.port
+			&& session->path.local.s_addr == datagram->local.s_addr)
 			return session;
 	return NULL;
 }
@@ -523,7 +526,7 @@ static bool repeated(struct session *session, const struct udp_datagram *datagra
 static void receive_request(struct tftp_server *server, const struct udp_datagram *datagram,
 	const struct tftp_request *request, const struct iface *iface)
 {
-	struct session *session = find_session(server, datagram->source);
+	struct session *session = find_session(server, datagram);
 
 	if (session && repeated(session, datagram))
 		return;
@@ -589,7 +592,7 @@ static void receive(struct tftp_server *server, const struct udp_datagram *datag
 	if (!datagram->unicast)
 		return;
 	if (!is_request(datagram->payload))
-		session = find_session(server, datagram->source);
+		session = find_session(server, datagram);
 	if (!session || session->fd >= 0) {
 		receive_new(server, datagram);
 		return;

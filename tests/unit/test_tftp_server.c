@@ -200,6 +200,24 @@ static void test_a_transfer_has_its_own_port_and_the_address_asked(void **state)
 	close(fd);
 }
 
+static void test_the_address_asked_is_part_of_a_transfer(void **state)
+{
+	struct iface_change second = {
+		.kind = IFACE_ADDRESS, .address = loopback(3), .prefix_len = 8};
+	int fd = client_open(2);
+	struct endpoint source;
+
+	(void)state;
+	second.index = (int)if_nametoindex("lo");
+	assert_true(iface_table_apply(interfaces, &second) >= 0);
+	assert_non_null(ask(fd, plain_request, &source).data);
+	assert_int_equal(source.address.s_addr, loopback(1).s_addr);
+	send_to(fd, 3, server_port, plain_request);
+	assert_non_null(receive_from(fd, &source).data);
+	assert_int_equal(source.address.s_addr, loopback(3).s_addr);
+	close(fd);
+}
+
 static void test_refusals(void **state)
 {
 	const struct {
@@ -506,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(test_a_transfer_has_its_own_port_and_the_address_asked),
+		SERVER_TEST(test_the_address_asked_is_part_of_a_transfer),
 		SERVER_TEST(test_refusals),
 		SERVER_TEST(test_errors_to_one_address_are_rationed),
 		SERVER_TEST(test_t17_a_stranger_gets_nowhere),
