@@ -6,10 +6,9 @@
  */
 #include "server/dhcp_server.h"
 
-#include "base/log.h"
-#include "core/token_bucket.h"
 #include "io/clock.h"
 #include "io/udp_socket.h"
+#include "server/log_limited.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -55,19 +54,6 @@ struct dhcp_exchange {
 	struct pxe_client client;
 	uint64_t now_ms;
 };
-
-/* Writes a line at info unless too many of its kind came before. */
-static void log_limited(struct log_limit *limit, struct token_rate rate, uint64_t now_ms,
-	const char *line, const char *what)
-{
-	unsigned suppressed;
-
-	if (!log_limit_admit(limit, rate, now_ms, &suppressed))
-		return;
-	if (suppressed > 0)
-		log_info("%s lines suppressed=%u", what, suppressed);
-	log_info("%s", line);
-}
 
 /* "peer=52:54:… uuid=… arch=… interface=… address=… source=…" */
 static void describe(const struct dhcp_exchange *exchange, char *text, size_t size)
@@ -116,8 +102,8 @@ static void log_silence(struct dhcp_server *server, const struct dhcp_exchange *
 		exchange->ingress.endpoint.port, dhcp_type_name(exchange->request.type),
 		reason_of(exchange, verdict));
 	if (news)
-		log_limited(
-			&server->silences_logged, SILENT_LOGGED, exchange->now_ms, line, "silence");
+		log_limited(&server->silences_logged, SILENT_LOGGED, exchange->now_ms, LOG_INFO,
+			"%s", line);
 	else
 		log_debug("%s", line);
 }
@@ -126,12 +112,12 @@ static void log_answer(struct dhcp_server *server, const struct dhcp_exchange *e
 	const struct proxydhcp_reply *reply)
 {
 	const char *what = reply->type == DHCP_OFFER ? "offer" : "ack";
-	char who[256], to[ENDPOINT_TEXT_MAX], line[512];
+	char who[256], to[ENDPOINT_TEXT_MAX];
 
 	describe(exchange, who, sizeof(who));
-	snprintf(line, sizeof(line), "%s %s to=%s file=%s", what, who,
-		endpoint_format(reply->destination, to), server->policy.boot_file);
-	log_limited(&server->answers_logged, ANSWER_LOGGED, exchange->now_ms, line, "answer");
+	log_limited(&server->answers_logged, ANSWER_LOGGED, exchange->now_ms, LOG_INFO,
+		"%s %s to=%s file=%s", what, who, endpoint_format(reply->destination, to),
+		server->policy.boot_file);
 }
 
 /* FNV-1a from a secret start: nobody outside can choose whose rate to use up. */
@@ -146,15 +132,15 @@ static struct token_bucket *bucket_of(struct dhcp_server *server, const uint8_t 
 
 static bool within_rate(struct dhcp_server *server, const struct dhcp_exchange *exchange)
 {
-	char who[256], line[512];
+	char who[256];
 
 	if (token_bucket_take(
 		    bucket_of(server, exchange->request.chaddr), CLIENT_RATE, exchange->now_ms)
 		&& token_bucket_take(&server->answers, ANSWER_RATE, exchange->now_ms))
 		return true;
 	describe(exchange, who, sizeof(who));
-	snprintf(line, sizeof(line), "silence %s reason=\"too many requests\"", who);
-	log_limited(&server->floods_logged, SILENT_LOGGED, exchange->now_ms, line, "silence");
+	log_limited(&server->floods_logged, SILENT_LOGGED, exchange->now_ms, LOG_INFO,
+		"silence %s reason=\"too many requests\"", who);
 	return false;
 }
 
@@ -166,7 +152,7 @@ static void send_reply(struct dhcp_server *server, const struct dhcp_socket *soc
 		.ifindex = exchange->iface.index,
 		.peer = reply->destination,
 	};
-	char to[ENDPOINT_TEXT_MAX], line[256];
+	char to[ENDPOINT_TEXT_MAX];
 	int r;
 
 	r = udp_socket_send(socket->fd, &path, bytes_of(reply->data, reply->len));
@@ -174,9 +160,9 @@ static void send_reply(struct dhcp_server *server, const struct dhcp_socket *soc
 		log_answer(server, exchange, reply);
 		return;
 	}
-	snprintf(line, sizeof(line), "send-failed interface=%s to=%s error=\"%s\"",
-		exchange->iface.name, endpoint_format(reply->destination, to), strerror(-r));
-	log_limited(&server->errors_logged, SILENT_LOGGED, exchange->now_ms, line, "send-failed");
+	log_limited(&server->errors_logged, SILENT_LOGGED, exchange->now_ms, LOG_INFO,
+		"send-failed interface=%s to=%s error=\"%s\"", exchange->iface.name,
+		endpoint_format(reply->destination, to), strerror(-r));
 }
 
 static enum admission_verdict admit(

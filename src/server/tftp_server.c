@@ -7,10 +7,9 @@
  */
 #include "server/tftp_server.h"
 
-#include "base/log.h"
-#include "core/token_bucket.h"
 #include "io/clock.h"
 #include "io/udp_socket.h"
+#include "server/log_limited.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -154,27 +153,15 @@ static struct session *find_session(
 /* --- the log -------------------------------------------------------------------------------------
  */
 
-/* " suppressed=N", or nothing. */
-static const char *suppressed_text(unsigned suppressed, char text[32])
-{
-	text[0] = '\0';
-	if (suppressed > 0)
-		snprintf(text, 32, " suppressed=%u", suppressed);
-	return text;
-}
-
 static void log_refused(struct tftp_server *server, const struct udp_datagram *datagram,
 	struct bytes name, const char *reason)
 {
-	char peer[ENDPOINT_TEXT_MAX], file[LOG_ESCAPED_MAX], more[32];
-	unsigned suppressed;
+	char peer[ENDPOINT_TEXT_MAX], file[LOG_ESCAPED_MAX];
 
-	if (!log_limit_admit(
-		    &server->refused_lines, refused_line_rate, clock_now_ms(), &suppressed))
-		return;
-	log_info("tftp-refused peer=%s file=\"%s\" reason=\"%s\"%s",
+	log_limited(&server->refused_lines, refused_line_rate, clock_now_ms(), LOG_INFO,
+		"tftp-refused peer=%s file=\"%s\" reason=\"%s\"",
 		endpoint_format(datagram->source, peer), log_escape(name, file, sizeof(file)),
-		reason, suppressed_text(suppressed, more));
+		reason);
 }
 
 static int ended_level(const struct session *session)
@@ -205,35 +192,23 @@ static const char *ended_detail(const struct session *session, char *text, size_
 	return text;
 }
 
-/* Anybody can make us end a transfer that never began; such lines are held to a lower rate. */
-static bool ended_line_admitted(const struct session *session, unsigned *ret_suppressed)
-{
-	struct tftp_server *server = session->server;
-	uint64_t now_ms = clock_now_ms();
-
-	if (tftp_transfer_proven(&session->transfer))
-		return log_limit_admit(
-			&server->ended_lines, ended_line_rate, now_ms, ret_suppressed);
-	return log_limit_admit(&server->refused_lines, refused_line_rate, now_ms, ret_suppressed);
-}
-
 static void log_ended(const struct session *session, const char *outcome)
 {
 	const struct tftp_transfer *transfer = &session->transfer;
-	char peer[ENDPOINT_TEXT_MAX], file[LOG_ESCAPED_MAX], detail[2 * LOG_ESCAPED_MAX], more[32];
-	unsigned suppressed;
-	int level = ended_level(session);
+	struct tftp_server *server = session->server;
+	/* Anybody can make us end a transfer that never began: a lower rate for these. */
+	bool proven = tftp_transfer_proven(transfer);
+	char peer[ENDPOINT_TEXT_MAX], file[LOG_ESCAPED_MAX], detail[2 * LOG_ESCAPED_MAX];
+	uint64_t now_ms = clock_now_ms();
 
-	if (!log_enabled(level) || !ended_line_admitted(session, &suppressed))
-		return;
-	log_line(level,
+	log_limited(proven ? &server->ended_lines : &server->refused_lines,
+		proven ? ended_line_rate : refused_line_rate, now_ms, ended_level(session),
 		"tftp-ended peer=%s file=\"%s\" bytes=%" PRIu64 " blksize=%" PRIu32
-		" windowsize=%u ms=%" PRIu64 " resent=%" PRIu64 " outcome=\"%s\"%s%s",
+		" windowsize=%u ms=%" PRIu64 " resent=%" PRIu64 " outcome=\"%s\"%s",
 		endpoint_format(session->path.peer, peer),
 		log_escape(session->name, file, sizeof(file)), tftp_transfer_acknowledged(transfer),
-		transfer->blksize, transfer->windowsize, clock_now_ms() - transfer->started_ms,
-		transfer->packets_resent, outcome, ended_detail(session, detail, sizeof(detail)),
-		suppressed_text(suppressed, more));
+		transfer->blksize, transfer->windowsize, now_ms - transfer->started_ms,
+		transfer->packets_resent, outcome, ended_detail(session, detail, sizeof(detail)));
 }
 
 /* --- sessions ------------------------------------------------------------------------------------
