@@ -39,6 +39,7 @@ struct iface_table {
 	struct address addresses[IFACE_ADDRESSES_MAX]; /* in order of arrival */
 	size_t n_addresses;
 	bool overflowed;
+	bool dump_overflowed; /* since the dump began */
 };
 
 /* --- patterns --- */
@@ -240,6 +241,12 @@ static struct link *insert_link(struct iface_table *table, int index)
 	return &table->links[at];
 }
 
+static int overflow(struct iface_table *table)
+{
+	table->overflowed = table->dump_overflowed = true;
+	return -ENOSPC;
+}
+
 static int apply_link(struct iface_table *table, const struct iface_change *change)
 {
 	struct link *link = (struct link *)find_link(table, change->index);
@@ -248,10 +255,8 @@ static int apply_link(struct iface_table *table, const struct iface_change *chan
 
 	if (!link)
 		link = insert_link(table, change->index);
-	if (!link) {
-		table->overflowed = true;
-		return -ENOSPC;
-	}
+	if (!link)
+		return overflow(table);
 	renamed = strncmp(link->name, change->name, sizeof(link->name)) != 0;
 	memcpy(link->name, change->name, sizeof(link->name));
 	link->name[sizeof(link->name) - 1] = '\0';
@@ -274,10 +279,8 @@ static int apply_address(struct iface_table *table, const struct iface_change *c
 		known->seen = true;
 		return 0;
 	}
-	if (table->n_addresses == IFACE_ADDRESSES_MAX) {
-		table->overflowed = true;
-		return -ENOSPC;
-	}
+	if (table->n_addresses == IFACE_ADDRESSES_MAX)
+		return overflow(table);
 	table->addresses[table->n_addresses++] = (struct address){
 		.index = change->index,
 		.address = change->address,
@@ -330,7 +333,7 @@ void iface_table_dump_begin(struct iface_table *table)
 		table->links[i].seen = false;
 	for (size_t i = 0; i < table->n_addresses; i++)
 		table->addresses[i].seen = false;
-	table->overflowed = false;
+	table->dump_overflowed = false;
 }
 
 int iface_table_dump_end(struct iface_table *table)
@@ -349,6 +352,7 @@ int iface_table_dump_end(struct iface_table *table)
 		changed = served(table, &table->links[i]) || changed;
 		remove_link(table, &table->links[i]);
 	}
+	table->overflowed = table->dump_overflowed;
 	return changed;
 }
 

@@ -71,7 +71,7 @@ int iface_table_apply(struct iface_table *table, const struct iface_change *chan
 void iface_table_dump_begin(struct iface_table *table);
 int iface_table_dump_end(struct iface_table *table);
 
-/* True when a link or an address was left out for lack of room since the last dump began. */
+/* True when a link or an address was left out for lack of room, until a whole dump had room. */
 bool iface_table_overflowed(const struct iface_table *table);
 
 /* The served interface behind a datagram that entered at `index` for our address `local` (or a

@@ -191,6 +191,15 @@ static int dump_failed(struct rtnl *rtnl, const struct nlmsghdr *header)
 	return message->error;
 }
 
+/* Where there was too little room, something that was left out may have its turn now. */
+static int take_gone(
+	struct rtnl *rtnl, struct iface_table *table, const struct iface_change *change)
+{
+	if (iface_table_overflowed(table))
+		rtnl->dump_wanted = true;
+	return iface_table_apply(table, change) > 0;
+}
+
 /* 1: what is served changed, 0, or -errno. */
 static int take_message(struct rtnl *rtnl, struct iface_table *table, const struct nlmsghdr *header)
 {
@@ -205,11 +214,13 @@ static int take_message(struct rtnl *rtnl, struct iface_table *table, const stru
 	case NLMSG_ERROR:
 		return of_our_dump ? dump_failed(rtnl, header) : 0;
 	case RTM_NEWLINK:
-	case RTM_DELLINK:
 		return parse_link(header, &change) && iface_table_apply(table, &change) > 0;
+	case RTM_DELLINK:
+		return parse_link(header, &change) && take_gone(rtnl, table, &change);
 	case RTM_NEWADDR:
-	case RTM_DELADDR:
 		return parse_address(header, &change) && iface_table_apply(table, &change) > 0;
+	case RTM_DELADDR:
+		return parse_address(header, &change) && take_gone(rtnl, table, &change);
 	default:
 		return 0;
 	}

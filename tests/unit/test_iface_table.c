@@ -412,6 +412,8 @@ static void test_one_link_too_many(void **state)
 	assert_int_equal(link_gone(table, 9), 0);
 	assert_int_equal(link_is(table, 1000, "eth1000", UP), 0);
 	iface_table_dump_begin(table);
+	assert_true(iface_table_overflowed(table));
+	iface_table_dump_end(table);
 	assert_false(iface_table_overflowed(table));
 }
 

@@ -184,7 +184,8 @@ static void test_a_full_buffer_ends_in_a_full_dump(void **state)
 	follower_free(&follower);
 }
 
-/* More links than the table holds: those that fit are served, and it is told. */
+/* More links than the table holds: those that fit are served, it is told, and the others have their
+ * turn when there is room. */
 static void test_more_links_than_room(void **state)
 {
 	struct follower follower = follower_new("veth*");
@@ -194,11 +195,15 @@ static void test_more_links_than_room(void **state)
 	   " | ip -batch -");
 	assert_int_equal(rtnl_load(follower.rtnl, follower.table), 0);
 	assert_true(iface_table_overflowed(follower.table));
-	expect_served(&follower, "veth0=10.0.0.1");
-	sh("for n in $(seq 1000 1130); do echo link del veth$n; done | ip -batch -");
+	sh("ip link add veth9 type veth peer name peer9 && ip link set peer9 up");
+	sh("ip link set veth9 up && ip addr add 10.0.9.1/24 dev veth9");
 	assert_true(rtnl_update(follower.rtnl, follower.table) >= 0);
-	assert_int_equal(rtnl_load(follower.rtnl, follower.table), 0);
+	expect_served(&follower, "veth0=10.0.0.1");
+	sh("for n in $(seq 1000 1010); do echo link del veth$n; done | ip -batch -");
+	expect_served(&follower, "veth0=10.0.0.1 veth9=10.0.9.1");
 	assert_false(iface_table_overflowed(follower.table));
+	sh("for n in $(seq 1011 1130); do echo link del veth$n; done | ip -batch -");
+	sh("ip link del veth9");
 	follower_free(&follower);
 }
 
