@@ -131,8 +131,11 @@ start_edgepxed "waiting for=artifact"
 expect_at_home 1 "no PXE server does"
 
 case="no right to ask"
-in_ns node setpriv --reuid nobody --clear-groups --bounding-set -all "$probe" probe \
-	--config /nonexistent --db-cert "$images/db.der" >"$work/report" 2>&1
+# Copies: the clone may be where nobody else can read.
+chmod 711 "$work"
+cp "$probe" "$images/db.der" "$work/"
+in_ns node setpriv --reuid nobody --clear-groups --bounding-set -all "$work/edgepxe" probe \
+	--config /nonexistent --db-cert "$work/db.der" >"$work/report" 2>&1
 judge 2 "^cannot tell .*port 68: Permission denied" $?
 
 echo "$n_passed cases as expected, $n_failed not"
