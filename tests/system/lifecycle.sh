@@ -284,7 +284,7 @@ background() {
 	tap_ok $? "to the background: status 0"
 	tap_check "and it goes on without a terminal" [ "$(process_status NSsid)" = "$DAEMON" ]
 	tap_check "and holds no file of who started it" \
-		[ "$(readlink "/proc/$DAEMON/fd/"[012] | sort -u)" = /dev/null ]
+		[ "$(stat -L -c %t:%T "/proc/$DAEMON/fd/"[012] | sort -u)" = "$(stat -c %t:%T /dev/null)" ]
 	expect_offer client 10.77.0.4 "and it answers as soon as the command has ended"
 	INTERFACES=none0 write_config
 	kill -HUP "$DAEMON"
