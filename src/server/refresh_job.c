@@ -18,6 +18,7 @@
 #define IMAGE_NAME		"signed_ipxe.efi"
 #define DB_NAME			"db.der"
 #define CA_NAME			"ca.crt"
+#define CA_URL_NAME		"ca.url" /* who vouched for it */
 #define DB_URL_NAME		"keys/db.der"
 #define SERVER_URL_NAME		"keys/Full_server.crt"
 
@@ -79,6 +80,7 @@ void refresh_generation_fini(struct refresh_generation *generation)
 	db_cert_free(generation->db);
 	octets_fini(&generation->db_encoded);
 	octets_fini(&generation->ca_pem);
+	octets_fini(&generation->ca_url);
 	*generation = (struct refresh_generation){0};
 }
 
@@ -264,12 +266,14 @@ static bool load_ca_file(struct refresh_job *job, struct sources *sources)
 }
 
 /* The stored certificate stands in for a trust URL that does not answer: what it vouched for was
- * good, and a certificate that was renewed meanwhile fails the handshake. */
+ * good, and a certificate that was renewed meanwhile fails the handshake. One that another URL gave
+ * does not: the operator has turned away from that. */
 static bool fall_back(struct refresh_job *job, const struct http_response *response)
 {
 	const char *url = job->plan->trust_url;
 
-	if (!job->current->ca_pem.data)
+	if (!job->current->ca_pem.data
+		|| !bytes_equal(octets_view(&job->current->ca_url), bytes_of_string(url)))
 		return fail_fetch(job, url, response);
 	log_warning("trust-url-failed url=%s error=\"%s\" using=\"the certificate stored last\"",
 		url, response->error);
@@ -302,6 +306,8 @@ static bool bootstrap_trust(struct refresh_job *job, struct sources *sources)
 		job->next.ca_pem = take_body(&response);
 	if (!job->next.ca_pem.data && !fall_back(job, &response))
 		return false;
+	if (!octets_copy(bytes_of_string(job->plan->trust_url), &job->next.ca_url))
+		return fail(job, job->plan->trust_url, "out of memory");
 	sources->ca_pem = octets_view(&job->next.ca_pem);
 	return true;
 }
@@ -510,10 +516,11 @@ static int commit(const struct refresh_job *job)
 		{IMAGE_NAME, artifact_bytes(image)},
 		{DB_NAME, octets_view(&next->db_encoded)},
 		{CA_NAME, octets_view(&next->ca_pem)},
+		{CA_URL_NAME, octets_view(&next->ca_url)},
 	};
 	int r = file_store_open(job->plan->state_dir, &store);
 
-	return r < 0 ? r : file_store_commit(store, items, next->ca_pem.data ? 3 : 2);
+	return r < 0 ? r : file_store_commit(store, items, next->ca_pem.data ? 4 : 2);
 }
 
 /* What cannot be stored is served all the same; the next refresh tries again. */
@@ -524,7 +531,8 @@ static void store(struct refresh_job *job)
 	int r;
 
 	next->stored = current->stored && job->outcome == REFRESH_UNCHANGED
-		       && bytes_equal(octets_view(&current->ca_pem), octets_view(&next->ca_pem));
+		       && bytes_equal(octets_view(&current->ca_pem), octets_view(&next->ca_pem))
+		       && bytes_equal(octets_view(&current->ca_url), octets_view(&next->ca_url));
 	if (next->stored)
 		return;
 	r = commit(job);
@@ -666,6 +674,7 @@ void refresh_job_load(const struct refresher_plan *plan, struct refresh_generati
 	}
 	shelf.store = store;
 	load_db(&shelf, ret_generation);
-	read_stored(&shelf, CA_NAME, CA_LIMIT_BYTES, &ret_generation->ca_pem);
+	if (read_stored(&shelf, CA_NAME, CA_LIMIT_BYTES, &ret_generation->ca_pem))
+		read_stored(&shelf, CA_URL_NAME, REFRESH_ARTIFACT_MAX, &ret_generation->ca_url);
 	load_image(&shelf, ret_generation);
 }

@@ -18,7 +18,8 @@ struct refresh_generation {
 	struct artifact *image; /* NULL: none that may be served */
 	struct db_cert *db;	/* under which it was judged; NULL: none known */
 	struct refresh_octets db_encoded;
-	struct refresh_octets ca_pem; /* as trust-url gave it */
+	struct refresh_octets ca_pem; /* as a trust-url gave it: … */
+	struct refresh_octets ca_url; /* … this one */
 	struct http_validators image_validators;
 	struct http_validators db_validators;
 	bool stored;

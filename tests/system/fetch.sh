@@ -182,6 +182,11 @@ test_trust() {
 	expect '^trust-url-failed '
 	expect '^unchanged '
 	stop
+	start trust-url-changed --url "$base" --trust-url https://front.test/boots/other.crt \
+		--state-dir "$work/trust-url.state"
+	expect '^refresh-failed url=https://front.test/boots/other.crt error="HTTP 404'
+	expect_not trust-url-failed
+	stop
 	fails trust-url-missing 'HTTP 404' --url "$base" --trust-url https://front.test/boots/ca.crt
 	echo "no certificate" >"$work/www/boots/ca.crt"
 	fails trust-url-rubbish 'not a PEM certificate' --url "$base" \
